@@ -1,0 +1,18 @@
+module github.com/cutoff-run/cutoff/cmd/cutoff
+
+go 1.25.0
+
+require (
+	github.com/fxamacker/cbor/v2 v2.10.0 // indirect
+	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+	github.com/rogpeppe/go-internal v1.16.0
+	github.com/spf13/cobra v1.10.2
+	github.com/spf13/pflag v1.1.0
+	github.com/x448/float16 v0.8.4 // indirect
+	golang.org/x/image v0.45.0
+	golang.org/x/sys v0.47.0
+	golang.org/x/term v0.45.0
+	mvdan.cc/sh/v3 v3.13.1
+)
+
+require github.com/cutoff-run/cutoff v0.0.0

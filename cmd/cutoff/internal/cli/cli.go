@@ -1,0 +1,78 @@
+// Package cli holds the commands of the program, one file for each.
+//
+// Rules of this package: machine output goes alone to standard output,
+// diagnostics and progress to standard error; a command returns its exit
+// status through exitError and never calls os.Exit itself.
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+)
+
+// Main runs the program with args (args[0] is the name it was called by) and
+// returns its exit status.
+func Main(args []string) int {
+	root := newRoot()
+	if filepath.Base(args[0]) == "timeout" {
+		root = newTimeout() // called through a link: GNU timeout's place
+	}
+	root.SetArgs(args[1:])
+	return status(root.Execute())
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "cutoff",
+		Short:         "Hard limits for work that may never end",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newRun(), newBatch(), newReport(), newDemo())
+	return root
+}
+
+// exitError carries an exit status out of a command; err, if any, is printed.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e exitError) Unwrap() error { return e.err }
+
+// usageError marks a mistake in how the program was called.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// status prints what an error has to say and turns it into an exit status.
+func status(err error) int {
+	var exit exitError
+	var usage usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &exit):
+		if exit.err != nil {
+			fmt.Fprintln(os.Stderr, "cutoff:", exit.err)
+		}
+		return exit.code
+	case errors.As(err, &usage):
+		fmt.Fprintf(os.Stderr, "cutoff: %v\nSee 'cutoff --help'.\n", err)
+		return exitUsage
+	}
+	fmt.Fprintln(os.Stderr, "cutoff:", err)
+	return exitOurs
+}

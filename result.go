@@ -1,0 +1,70 @@
+package cutoff
+
+import "time"
+
+// Outcome is the one reason an attempt ended.
+type Outcome string
+
+// The outcomes. Timeout and Idle mean that the attempt was stopped for that
+// limit and for nothing else: a command that exits 124 by itself has Failed.
+const (
+	OK         Outcome = "ok"         // it finished
+	Failed     Outcome = "failed"     // the function returned an error; the command exited non-zero
+	Timeout    Outcome = "timeout"    // cut off: Limits.Timeout passed
+	Idle       Outcome = "idle"       // cut off: Limits.Idle passed without a sign of life
+	Crashed    Outcome = "crashed"    // it died of a signal or a panic of its own
+	Canceled   Outcome = "canceled"   // the caller stopped it
+	NotStarted Outcome = "notstarted" // it never ran
+)
+
+// CutOff reports whether a limit stopped the attempt.
+func (o Outcome) CutOff() bool { return o == Timeout || o == Idle }
+
+// Result says how one attempt ended. It is complete for every outcome: what
+// could not be measured is zero. Its JSON form is part of the journal's public
+// format (docs/JOURNAL.md): durations are whole nanoseconds, sizes are bytes.
+type Result struct {
+	// Outcome is why the attempt ended.
+	Outcome Outcome `json:"outcome"`
+	// PID is the process that ran the attempt; 0 if it never started.
+	PID int `json:"pid,omitempty"`
+	// Attempt counts the runs of one task, from 1; 0 if it never started.
+	Attempt int `json:"attempt,omitempty"`
+	// Started is when the work started in its process (the run clock's zero).
+	Started time.Time `json:"started,omitzero"`
+	// Wall is the time from Started to the end of the attempt, as the
+	// supervisor saw it.
+	Wall time.Duration `json:"wall_ns"`
+	// User and System are the processor times of the attempt: of the command
+	// and all children it waited for, or of the worker during the call.
+	User   time.Duration `json:"user_ns"`
+	System time.Duration `json:"system_ns"`
+	// MaxRSS is the peak resident set of the process, in bytes. A worker's
+	// peak counts from the worker's start, not from the call's.
+	MaxRSS int64 `json:"max_rss_bytes"`
+	// ExitCode is the status the process exited with, -1 if it did not exit
+	// (a signal ended it, or it is a worker that goes on).
+	ExitCode int `json:"exit_code"`
+	// Signal is the name of the signal that ended the process ("SIGKILL"),
+	// empty if none did.
+	Signal string `json:"signal,omitempty"`
+	// CoreDumped says that the process left a core dump.
+	CoreDumped bool `json:"core_dumped,omitempty"`
+	// Overshoot is how late the end came after the limit passed: from the
+	// deadline to the moment the process was gone, or, for a result that
+	// arrived after the deadline and before the kill, to that result. Zero if
+	// no limit had passed.
+	Overshoot time.Duration `json:"overshoot_ns,omitempty"`
+	// Leaked counts what the attempt left behind when it ended by itself:
+	// processes of a command (they have been killed), goroutines of a function
+	// (its worker has been replaced).
+	Leaked int `json:"leaked,omitempty"`
+	// Containment names the means that held the tree: "cgroup", "sweep", ….
+	Containment string `json:"containment,omitempty"`
+	// Output is the tail of what a command wrote to its standard output and
+	// standard error, at most 4 KiB. Empty for functions, and for streams that
+	// went straight to a file.
+	Output string `json:"output,omitempty"`
+	// Stack is the stack of a panic or of a fatal error of the Go runtime.
+	Stack string `json:"stack,omitempty"`
+}
