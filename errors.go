@@ -1,0 +1,122 @@
+package cutoff
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Conditions. Each error that a call or a command returns matches at most one
+// of ErrTimeout and ErrIdle through errors.Is.
+var (
+	// ErrTimeout: Limits.Timeout passed and the attempt was stopped. An error
+	// that matches it matches context.DeadlineExceeded too.
+	ErrTimeout = errors.New("cutoff: took too long")
+	// ErrIdle: Limits.Idle passed without a sign of life and the attempt was
+	// stopped.
+	ErrIdle = errors.New("cutoff: gave no sign of life")
+	// ErrNoInit: the worker process never reported for work, most likely
+	// because the program's main does not call Init first.
+	ErrNoInit = errors.New("cutoff: the worker process did not report for work: call cutoff.Init() as the first statement of main (and of TestMain), before flags are parsed or anything is printed")
+	// ErrPoolClosed: the pool was closed before the call could start.
+	ErrPoolClosed = errors.New("cutoff: the pool is closed")
+	// ErrNotRegistered: the worker process does not know the function.
+	ErrNotRegistered = errors.New("cutoff: function not registered in the worker process")
+)
+
+// CutoffError says that a limit stopped the attempt.
+type CutoffError struct {
+	// Outcome names the limit: Timeout or Idle.
+	Outcome Outcome
+	// Limit is the value that was exceeded.
+	Limit time.Duration
+	// Result is the complete record of the attempt.
+	Result Result
+}
+
+// Error implements error.
+func (e *CutoffError) Error() string {
+	if e.Outcome == Idle {
+		return fmt.Sprintf("cutoff: gave no sign of life for %v: stopped after %v", e.Limit, round(e.Result.Wall))
+	}
+	return fmt.Sprintf("cutoff: took too long: stopped at its limit of %v", e.Limit)
+}
+
+// Is makes the error match its limit's sentinel, and a timeout
+// context.DeadlineExceeded as well.
+func (e *CutoffError) Is(target error) bool {
+	switch target {
+	case ErrTimeout, context.DeadlineExceeded:
+		return e.Outcome == Timeout
+	case ErrIdle:
+		return e.Outcome == Idle
+	}
+	return false
+}
+
+// CrashError says that the attempt died of itself: by a signal, a panic, a
+// fatal error of the runtime, or an exit in the middle of a call.
+type CrashError struct {
+	// Reason says in words what happened.
+	Reason string
+	// Panic is the text of the panic's value; empty if there was no panic.
+	// The stack is in Result.Stack.
+	Panic string
+	// Result is the complete record of the attempt.
+	Result Result
+}
+
+// Error implements error.
+func (e *CrashError) Error() string { return "cutoff: crashed: " + e.Reason }
+
+// ExitError says that a command exited with a status other than zero.
+type ExitError struct {
+	// Result is the complete record of the attempt.
+	Result Result
+}
+
+// Error implements error.
+func (e *ExitError) Error() string {
+	return fmt.Sprintf("cutoff: command exited with status %d", e.Result.ExitCode)
+}
+
+// CanceledError says that the caller ended the attempt: through its context,
+// through Kill or Terminate, or by closing the pool.
+type CanceledError struct {
+	// Cause is the context's cause, or what else ended it. The error unwraps
+	// to it.
+	Cause error
+	// Result is the complete record of the attempt; its Outcome is NotStarted
+	// if the attempt never ran.
+	Result Result
+}
+
+// Error implements error.
+func (e *CanceledError) Error() string {
+	if e.Result.Outcome == NotStarted {
+		return fmt.Sprintf("cutoff: not started: %v", e.Cause)
+	}
+	return fmt.Sprintf("cutoff: canceled after %v: %v", round(e.Result.Wall), e.Cause)
+}
+
+// Unwrap returns the cause.
+func (e *CanceledError) Unwrap() error { return e.Cause }
+
+// errKilled and errTerminated are the causes of a CanceledError whose attempt
+// was ended by hand.
+var (
+	errKilled     = errors.New("killed by the caller")
+	errTerminated = errors.New("terminated by the caller")
+)
+
+// round shortens a duration for messages.
+func round(d time.Duration) time.Duration {
+	switch {
+	case d > 10*time.Second:
+		return d.Round(100 * time.Millisecond)
+	case d > 10*time.Millisecond:
+		return d.Round(time.Millisecond)
+	}
+	return d.Round(time.Microsecond)
+}
