@@ -1,0 +1,61 @@
+// Package codec turns Go values into bytes and back. Both ends of a call are
+// the same binary and know the static types, so nothing on the wire names
+// them: []byte and string travel as they are, everything else as CBOR
+// (RFC 8949), whose decoder is made for hostile input.
+package codec
+
+import (
+	"reflect"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+var (
+	enc = must(cbor.EncOptions{
+		Time:    cbor.TimeRFC3339NanoUTC,
+		TimeTag: cbor.EncTagRequired,
+	}.EncMode())
+	dec = must(cbor.DecOptions{
+		// A value that our own encoder wrote must come back, however big.
+		MaxArrayElements: 1<<31 - 1,
+		MaxMapPairs:      1<<31 - 1,
+		MaxNestedLevels:  1 << 10,
+		DefaultMapType:   reflect.TypeFor[map[string]any](),
+		UTF8:             cbor.UTF8DecodeInvalid, // a Go string may hold any bytes
+		TimeTag:          cbor.DecTagOptional,
+	}.DecMode())
+)
+
+// must is for options that are constants of this package: a mistake in them
+// shows in every run.
+func must[M any](mode M, err error) M {
+	if err != nil {
+		panic(err)
+	}
+	return mode
+}
+
+// Encode returns v's encoding. For a []byte it is v itself, not a copy.
+func Encode(v any) ([]byte, error) {
+	switch v := v.(type) {
+	case []byte:
+		return v, nil
+	case string:
+		return []byte(v), nil
+	}
+	return enc.Marshal(v)
+}
+
+// Decode decodes b into the value that v points to. A *[]byte then shares b's
+// memory.
+func Decode(b []byte, v any) error {
+	switch v := v.(type) {
+	case *[]byte:
+		*v = b
+		return nil
+	case *string:
+		*v = string(b)
+		return nil
+	}
+	return dec.Unmarshal(b, v)
+}

@@ -1,0 +1,87 @@
+package wire
+
+import (
+	"encoding/binary"
+	"math"
+	"time"
+)
+
+// Meter is what a call used, as the worker measured it. It stands at the head
+// of every reply: user and system time in nanoseconds, the worker's peak
+// resident set in bytes and the number of goroutines that the call left
+// behind, 8 bytes each.
+type Meter struct {
+	User, System time.Duration
+	MaxRSS       int64
+	Goroutines   int
+}
+
+const meterSize = 32
+
+// Append appends m's encoding to b.
+func (m Meter) Append(b []byte) []byte {
+	for _, n := range [...]int64{int64(m.User), int64(m.System), m.MaxRSS, int64(m.Goroutines)} {
+		b = binary.LittleEndian.AppendUint64(b, uint64(n))
+	}
+	return b
+}
+
+// CutMeter splits a reply's payload into its meter and the rest.
+func CutMeter(payload []byte) (Meter, []byte, error) {
+	if len(payload) < meterSize {
+		return Meter{}, nil, ErrGarbled
+	}
+	n := func(i int) int64 { return int64(binary.LittleEndian.Uint64(payload[8*i:])) }
+	return Meter{time.Duration(n(0)), time.Duration(n(1)), n(2), int(n(3))}, payload[meterSize:], nil
+}
+
+// CutCall splits the payload of a KindCall into the function's name and its
+// input.
+func CutCall(payload []byte) (name string, in []byte, err error) {
+	if len(payload) == 0 || len(payload) < 1+int(payload[0]) {
+		return "", nil, ErrGarbled
+	}
+	n := 1 + int(payload[0])
+	return string(payload[1:n]), payload[n:], nil
+}
+
+// Beat encodes the payload of a KindBeat.
+func Beat(progress float64) []byte {
+	return binary.LittleEndian.AppendUint64(nil, math.Float64bits(progress))
+}
+
+// Progress decodes the payload of a KindBeat.
+func Progress(payload []byte) (float64, error) {
+	if len(payload) != 8 {
+		return 0, ErrGarbled
+	}
+	return math.Float64frombits(binary.LittleEndian.Uint64(payload)), nil
+}
+
+// Error is a function's error on its way to the caller.
+type Error struct {
+	// Chain is the error and everything it wraps, depth first.
+	Chain []Link
+	// Sentinels names the registered errors that it matches.
+	Sentinels []string
+}
+
+// Link is one error of a chain.
+type Link struct {
+	Type, Message string
+}
+
+// Panic is how a function ended without returning.
+type Panic struct {
+	Value string // the panic's value in words; empty for runtime.Goexit
+	Stack string
+	Exit  bool // runtime.Goexit, not a panic
+}
+
+// Refusal says why a call could not be carried out as asked.
+type Refusal struct {
+	Unknown   bool   // the function is not registered in the worker
+	Direction string // "input" or "result": what could not be converted
+	Type      string
+	Message   string
+}
