@@ -1,0 +1,4 @@
+package proc
+
+// SignalName returns "": no signal ends a process here.
+func (s Status) SignalName() string { return "" }
