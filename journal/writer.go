@@ -63,13 +63,20 @@ type Writer struct {
 	opts    Options
 
 	mu      sync.Mutex
-	f       *os.File
+	f       file
 	size    int64 // of all whole records, when regular
 	err     error // the first failure; final
 	closed  bool
 	pending bool           // a group sync is under way or due
 	timer   *time.Timer    // runs it
 	syncing sync.WaitGroup // counts it
+}
+
+// file is what a Writer needs of an *os.File; tests put failing ones here.
+type file interface {
+	io.WriteCloser
+	Sync() error
+	Truncate(size int64) error
 }
 
 // Create starts a journal in a new or empty file and writes h. A file that
@@ -97,12 +104,12 @@ func Append(path string, h Header, opts Options) (*Writer, error) {
 	return open(f, path, h, opts, endTornLine)
 }
 
-// A check decides whether a file of a size above 0 may be appended to, and
+// A checker decides whether a file of a size above 0 may be appended to, and
 // says what has to come before the header.
-type check func(path string, size int64) (before string, err error)
+type checker func(path string, size int64) (before string, err error)
 
 // open locks f, checks it and writes the header.
-func open(f *os.File, path string, h Header, opts Options, check check) (w *Writer, err error) {
+func open(f *os.File, path string, h Header, opts Options, check checker) (w *Writer, err error) {
 	defer func() {
 		if err != nil {
 			_ = f.Close()
