@@ -1,0 +1,215 @@
+package proc
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The cgroup level. The program has one cgroup of its own, made below the one
+// it runs in, so that every limit that holds for the program holds for its
+// trees. In it each tree has a cgroup, and the leader is born inside: there is
+// no moment in which it could start something outside. Writing cgroup.kill
+// kills everything in it and below at once, also what is being forked.
+
+// cgroupParent is this program's cgroup.
+type cgroupParent struct {
+	dir  string   // its path in the file system
+	lock *os.File // the directory, locked while its owner lives (see cgroup_own_linux.go)
+	next atomic.Int64
+}
+
+// errNoCgroup says that a tree could not be given a cgroup.
+type errNoCgroup struct{ err error }
+
+func (e errNoCgroup) Error() string { return "no cgroup for the tree: " + e.err.Error() }
+func (e errNoCgroup) Unwrap() error { return e.err }
+
+func isNoCgroup(err error) bool { return errors.As(err, new(errNoCgroup)) }
+
+// start starts a tree in a cgroup of its own.
+func (c *cgroupParent) start(s Spec) (*Tree, error) {
+	h := &cgroupHold{dir: path.Join(c.dir, "t"+strconv.FormatInt(c.next.Add(1), 10))}
+	if err := unix.Mkdir(h.dir, 0o755); err != nil {
+		return nil, errNoCgroup{err}
+	}
+	pid, pidfd, err := h.spawn(s)
+	if err != nil {
+		_ = unix.Rmdir(h.dir)
+		return nil, err
+	}
+	t := newTree(pid, h)
+	t.watch(pidfd, s.OnStop)
+	return t, nil
+}
+
+// cgroupHold holds one tree.
+type cgroupHold struct {
+	dir string
+}
+
+func (h *cgroupHold) level() Level { return Cgroup }
+
+func (h *cgroupHold) spawn(s Spec) (pid, pidfd int, err error) {
+	fd, err := unix.Open(h.dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, -1, errNoCgroup{err}
+	}
+	defer unix.Close(fd)
+	pid, pidfd, err = spawn(s, &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: fd})
+	if err != nil { // of the birth or of the execution? The errno does not say
+		if berr := tryBirth(fd); berr != nil {
+			return 0, -1, errNoCgroup{berr}
+		}
+	}
+	return pid, pidfd, err
+}
+
+// unexecutable is a path that execve refuses with an error that clone cannot
+// return.
+var unexecutable = strings.Repeat("x", unix.PathMax+1)
+
+// tryBirth tells whether a process can be born in the cgroup: it starts one
+// that cannot execute anything and looks at which of the two steps failed.
+func tryBirth(fd int) error {
+	_, err := syscall.ForkExec(unexecutable, []string{"x"}, &syscall.ProcAttr{
+		Sys: &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: fd},
+	})
+	if err == syscall.ENAMETOOLONG {
+		return nil
+	}
+	return fmt.Errorf("birth in a cgroup: %w", err)
+}
+
+// signal takes one snapshot of the members and signals each of them once. The
+// leader's group goes first and as a whole; who joins the tree afterwards (the
+// cleaning up that the signal sets off, say) is left alone.
+func (h *cgroupHold) signal(t *Tree, sig syscall.Signal) error {
+	pids, err := h.members()
+	if err != nil {
+		return ignoreNotExist(err)
+	}
+	return signalEach(t, pids, sig, func(pid int) bool { return inCgroup(pid, h.dir) })
+}
+
+func (h *cgroupHold) kill(t *Tree) error {
+	err := ignoreNotExist(writeFile(path.Join(h.dir, "cgroup.kill"), "1"))
+	// The leader too, should it have had the right to move elsewhere.
+	return errors.Join(err, t.signalLeader(unix.SIGKILL))
+}
+
+func (h *cgroupHold) clear(t *Tree) (left int, err error) {
+	if pop, err := h.populated(); err == nil && !pop {
+		return 0, removeCgroup(h.dir)
+	}
+	pids, err := h.members()
+	if err == nil {
+		left = len(pids)
+		err = h.kill(t)
+	}
+	if err == nil {
+		err = h.emptied()
+	}
+	return left, errors.Join(err, ignoreNotExist(removeCgroup(h.dir)))
+}
+
+// emptied returns once nothing lives in the cgroup. It reads the state again
+// and again with short pauses: the kernel's notification of this file comes
+// up to 5 ms late.
+func (h *cgroupHold) emptied() error {
+	pause := 20 * time.Microsecond
+	for end := time.Now().Add(clearBound); ; time.Sleep(pause) {
+		pop, err := h.populated()
+		if err != nil || !pop {
+			return ignoreNotExist(err)
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("cgroup %s: %w", h.dir, errSurvivors)
+		}
+		pause = min(2*pause, time.Millisecond)
+	}
+}
+
+// populated reports whether a process lives in the cgroup or below it.
+func (h *cgroupHold) populated() (bool, error) {
+	b, err := os.ReadFile(path.Join(h.dir, "cgroup.events"))
+	return strings.Contains(string(b), "populated 1"), err
+}
+
+// members lists the processes in the cgroup and below it.
+func (h *cgroupHold) members() ([]int, error) {
+	var pids []int
+	err := walkCgroup(h.dir, func(dir string) error {
+		b, err := os.ReadFile(path.Join(dir, "cgroup.procs"))
+		for _, f := range strings.Fields(string(b)) {
+			if pid, err := strconv.Atoi(f); err == nil && pid > 0 {
+				pids = append(pids, pid)
+			}
+		}
+		return err
+	})
+	return pids, err
+}
+
+// walkCgroup calls f for the cgroups below dir, deepest first, and for dir.
+func walkCgroup(dir string, f func(dir string) error) error {
+	ents, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range ents {
+		if e.IsDir() {
+			if err := walkCgroup(path.Join(dir, e.Name()), f); ignoreNotExist(err) != nil {
+				return err
+			}
+		}
+	}
+	return f(dir)
+}
+
+// removeCgroup removes an empty cgroup and those that its members made in it.
+func removeCgroup(dir string) error {
+	if err := unix.Rmdir(dir); err == nil || err == unix.ENOENT {
+		return nil
+	}
+	err := walkCgroup(dir, func(d string) error {
+		// A process that has just died may hold its cgroup for a moment more.
+		var err error
+		for end := time.Now().Add(time.Second); ; time.Sleep(100 * time.Microsecond) {
+			if err = unix.Rmdir(d); err != unix.EBUSY || time.Now().After(end) {
+				break
+			}
+		}
+		if err != nil {
+			return &os.PathError{Op: "rmdir", Path: d, Err: err}
+		}
+		return nil
+	})
+	return ignoreNotExist(err)
+}
+
+func ignoreNotExist(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) { // removed; removed while open
+		return nil
+	}
+	return err
+}
+
+// writeFile writes to a file that exists, in one write.
+func writeFile(name, data string) error {
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(data)
+	return errors.Join(err, f.Close())
+}

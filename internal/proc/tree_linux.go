@@ -1,0 +1,81 @@
+package proc
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Start starts a tree. Its error is an *os.PathError as os.StartProcess
+// returns it, unless containment itself failed.
+func Start(s Spec) (*Tree, error) {
+	c := inForce()
+	if c.err != nil {
+		return nil, c.err
+	}
+	if c.cgroups != nil {
+		t, err := c.cgroups.start(s)
+		if err == nil || !isNoCgroup(err) || c.forced {
+			return t, err
+		}
+	}
+	return startSwept(s)
+}
+
+// spawn starts the leader and returns its pid and a pidfd, or -1 where the
+// kernel has none. attr carries what the level asks for.
+func spawn(s Spec, attr *syscall.SysProcAttr) (pid, pidfd int, err error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return 0, -1, err
+	}
+	defer null.Close()
+	fds := make([]uintptr, max(3, len(s.Files)))
+	for i := range fds {
+		switch {
+		case i < len(s.Files) && s.Files[i] != nil:
+			fds[i] = s.Files[i].Fd()
+		case i < 3:
+			fds[i] = null.Fd()
+		default:
+			fds[i] = ^uintptr(0) // stays closed
+		}
+	}
+	pidfd = -1
+	attr.PidFD = &pidfd
+	attr.Setpgid = !s.Foreground
+	if s.Env == nil {
+		s.Env = []string{} // nil would mean ours
+	}
+	pid, _, err = syscall.StartProcess(s.Path, s.Args, &syscall.ProcAttr{Dir: s.Dir, Env: s.Env, Files: fds, Sys: attr})
+	runtime.KeepAlive(s.Files) // their descriptors must not be closed before
+	if err == nil {
+		return pid, pidfd, nil
+	}
+	if s.Dir != "" { // the errno does not say which of the two failed
+		if fi, e := os.Stat(s.Dir); e != nil {
+			return 0, -1, &os.PathError{Op: "chdir", Path: s.Dir, Err: e.(*os.PathError).Err}
+		} else if !fi.IsDir() {
+			return 0, -1, &os.PathError{Op: "chdir", Path: s.Dir, Err: syscall.ENOTDIR}
+		}
+	}
+	return 0, -1, &os.PathError{Op: "fork/exec", Path: s.Path, Err: err}
+}
+
+// signalLeader signals the leader alone.
+func (t *Tree) signalLeader(sig syscall.Signal) error {
+	return t.unreaped(func() error { return ignoreGone(unix.Kill(t.pid, sig)) })
+}
+
+// wake continues stopped members.
+func (t *Tree) wake() error { return t.hold.signal(t, syscall.SIGCONT) }
+
+// ignoreGone drops the error that says that the process has ended already.
+func ignoreGone(err error) error {
+	if err == unix.ESRCH {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,127 @@
+package proc
+
+import (
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// watch reaps the leader when it ends, from a goroutine of its own. Nobody
+// else waits for it, and it waits for nobody else: a wait for any child would
+// steal the children of os/exec.
+func (t *Tree) watch(pidfd int, onStop func(syscall.Signal)) {
+	if onStop != nil || pidfd < 0 || !t.watchPidfd(pidfd) {
+		go t.waitBlocking(onStop)
+	}
+	if onStop != nil && pidfd >= 0 {
+		unix.Close(pidfd)
+	}
+}
+
+// watchPidfd waits in the netpoller: a waiting tree costs a goroutine and no
+// thread. It reports false if the runtime cannot poll the descriptor.
+func (t *Tree) watchPidfd(pidfd int) bool {
+	if unix.SetNonblock(pidfd, true) != nil {
+		unix.Close(pidfd)
+		return false
+	}
+	f := os.NewFile(uintptr(pidfd), "pidfd")
+	raw, err := f.SyscallConn()
+	if err != nil || f.SetReadDeadline(time.Time{}) != nil { // not pollable
+		f.Close()
+		return false
+	}
+	go func() {
+		defer f.Close()
+		if err := raw.Read(func(uintptr) bool { return t.reap(unix.WNOHANG) }); err != nil {
+			t.waitBlocking(nil)
+		}
+	}()
+	return true
+}
+
+// waitBlocking waits in a thread. The event is looked at first and consumed
+// under the lock, so that the pid stays the leader's for whoever holds it.
+func (t *Tree) waitBlocking(onStop func(syscall.Signal)) {
+	events := unix.WEXITED | unix.WNOWAIT
+	if onStop != nil {
+		events |= unix.WSTOPPED | unix.WCONTINUED
+	}
+	for {
+		err := unix.Waitid(unix.P_PID, t.pid, nil, events, nil)
+		if err == unix.EINTR {
+			continue
+		}
+		if onStop == nil {
+			t.reap(0)
+			return
+		}
+		if t.reapOrTell(onStop) {
+			return
+		}
+	}
+}
+
+// reapOrTell consumes one event of the leader and reports whether it was its
+// end.
+func (t *Tree) reapOrTell(onStop func(syscall.Signal)) bool {
+	t.mu.Lock()
+	ws, ru, pid := t.wait4(unix.WNOHANG | unix.WUNTRACED | unix.WCONTINUED)
+	stopped, continued := pid == t.pid && ws.Stopped(), pid == t.pid && ws.Continued()
+	if !stopped && !continued && pid != 0 {
+		t.finish(pid, ws, ru)
+		t.mu.Unlock()
+		return true
+	}
+	t.mu.Unlock()
+	switch {
+	case stopped:
+		onStop(ws.StopSignal())
+	case continued:
+		onStop(syscall.SIGCONT)
+	}
+	return false
+}
+
+// reap takes the leader's end if it has come and reports whether it did.
+func (t *Tree) reap(flags int) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	ws, ru, pid := t.wait4(flags)
+	if pid == 0 {
+		return false
+	}
+	t.finish(pid, ws, ru)
+	return true
+}
+
+// wait4 returns pid 0 if there is nothing to be had yet, and -1 if the leader
+// is not our child any more (somebody else has reaped it).
+func (t *Tree) wait4(flags int) (ws syscall.WaitStatus, ru syscall.Rusage, pid int) {
+	for {
+		pid, err := syscall.Wait4(t.pid, &ws, flags, &ru)
+		if err != syscall.EINTR {
+			return ws, ru, pid
+		}
+	}
+}
+
+// finish records the end; t.mu is held. A status that somebody else took is
+// unknown: it must not look like a success.
+func (t *Tree) finish(pid int, ws syscall.WaitStatus, ru syscall.Rusage) {
+	st := Status{ExitCode: -1, Ended: time.Now()}
+	switch {
+	case pid != t.pid:
+	case ws.Exited():
+		st.ExitCode = ws.ExitStatus()
+	case ws.Signaled():
+		st.Signal, st.CoreDumped = ws.Signal(), ws.CoreDump()
+	}
+	st.User = time.Duration(ru.Utime.Nano())
+	st.System = time.Duration(ru.Stime.Nano())
+	st.MaxRSS = ru.Maxrss << 10 // the kernel counts in KiB
+	t.status, t.reaped = st, true
+	close(t.exited)
+}
