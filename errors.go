@@ -120,3 +120,51 @@ func round(d time.Duration) time.Duration {
 	}
 	return d.Round(time.Microsecond)
 }
+
+// FuncError is the error that a function returned, as far as it can travel:
+// messages, types, and through Unwrap the registered errors that it matched
+// in the worker (see RegisterError).
+type FuncError struct {
+	// Message is what the error's Error method said.
+	Message string
+	// Type is the name of its Go type.
+	Type string
+	// Chain is the error and all that it wraps, depth first.
+	Chain []ErrorLink
+	// Result is the complete record of the attempt.
+	Result Result
+
+	sentinels []error
+}
+
+// ErrorLink is one error of a chain.
+type ErrorLink struct {
+	Type, Message string
+}
+
+// Error returns the message of the function's error, unchanged.
+func (e *FuncError) Error() string { return e.Message }
+
+// Unwrap returns the registered errors that the error matched.
+func (e *FuncError) Unwrap() []error { return e.sentinels }
+
+// EncodeError says that a value could not be converted on its way to or from
+// the worker. The function has not run if Direction is "input".
+type EncodeError struct {
+	// Func is the name of the function.
+	Func string
+	// Direction is what could not be converted: "input", "result" or "report".
+	Direction string
+	// Type is the Go type of the value.
+	Type string
+	// Err is the codec's error.
+	Err error
+}
+
+// Error implements error.
+func (e *EncodeError) Error() string {
+	return fmt.Sprintf("cutoff: %s of %q: a value of type %s cannot be sent between processes: %v", e.Direction, e.Func, e.Type, e.Err)
+}
+
+// Unwrap returns the codec's error.
+func (e *EncodeError) Unwrap() error { return e.Err }

@@ -36,6 +36,7 @@ func helperEnv(t testing.TB, name string) string {
 }
 
 func TestMain(m *testing.M) {
+	Init() // a worker of a test's pool stays in here
 	if f := helpers[os.Getenv(helperVar)]; f != nil {
 		f()
 		os.Exit(0)

@@ -11,6 +11,9 @@ const (
 	answerDone
 	// answerFailed: a function's error, or another exit status.
 	answerFailed
+	// answerDied: it panicked, exited or died of a signal of its own before our
+	// stop could reach it.
+	answerDied
 	// answerStopped: it obeyed our polite stop. A command's exit after the
 	// signal is always this, whatever its status; a function's reply after its
 	// context was canceled is this if it carries an error, since a whole
@@ -36,6 +39,8 @@ func decide(e ending) Outcome {
 		return OK // complete before the kill, however close
 	case e.answer == answerFailed:
 		return Failed // of itself: it did not know that we were about to stop it
+	case e.answer == answerDied:
+		return Crashed // likewise
 	case e.limit != "":
 		return e.limit
 	case e.canceled:

@@ -5,7 +5,7 @@ import "testing"
 // TestDecide holds the decision over every combination of its inputs.
 func TestDecide(t *testing.T) {
 	limits := []Outcome{"", Timeout, Idle}
-	answers := []answer{noAnswer, answerDone, answerFailed, answerStopped}
+	answers := []answer{noAnswer, answerDone, answerFailed, answerDied, answerStopped}
 	for _, started := range []bool{false, true} {
 		for _, limit := range limits {
 			for _, canceled := range []bool{false, true} {
@@ -30,7 +30,7 @@ func wantOutcome(e ending) Outcome {
 	if e.limit != "" {
 		acted = e.limit // a limit that fired is why we acted, also if the caller then gave up
 	}
-	table := map[answer]Outcome{noAnswer: acted, answerDone: OK, answerFailed: Failed, answerStopped: acted}
+	table := map[answer]Outcome{noAnswer: acted, answerDone: OK, answerFailed: Failed, answerDied: Crashed, answerStopped: acted}
 	if acted == Crashed {
 		table[answerStopped] = Failed
 	}

@@ -35,14 +35,20 @@ func CutMeter(payload []byte) (Meter, []byte, error) {
 	return Meter{time.Duration(n(0)), time.Duration(n(1)), n(2), int(n(3))}, payload[meterSize:], nil
 }
 
-// CutCall splits the payload of a KindCall into the function's name and its
-// input.
-func CutCall(payload []byte) (name string, in []byte, err error) {
-	if len(payload) == 0 || len(payload) < 1+int(payload[0]) {
-		return "", nil, ErrGarbled
+// CallHead encodes the payload of a KindCall up to the input. The name has at
+// most 255 bytes.
+func CallHead(name string, timeout time.Duration) []byte {
+	b := binary.LittleEndian.AppendUint64(make([]byte, 0, 9+len(name)), uint64(timeout))
+	return append(append(b, byte(len(name))), name...)
+}
+
+// CutCall splits the payload of a KindCall.
+func CutCall(payload []byte) (name string, timeout time.Duration, in []byte, err error) {
+	if len(payload) < 9 || len(payload) < 9+int(payload[8]) {
+		return "", 0, nil, ErrGarbled
 	}
-	n := 1 + int(payload[0])
-	return string(payload[1:n]), payload[n:], nil
+	n := 9 + int(payload[8])
+	return string(payload[9:n]), time.Duration(binary.LittleEndian.Uint64(payload)), payload[n:], nil
 }
 
 // Beat encodes the payload of a KindBeat.

@@ -20,8 +20,9 @@
 //
 // Frames to the worker:
 //
-//	KindCall    run a function: one byte with the length of its name, the
-//	            name, the encoded input
+//	KindCall    run a function: 8 bytes, its time limit in nanoseconds (0 for
+//	            none; only for the function to look at, the pool keeps it), one
+//	            byte with the length of its name, the name, the encoded input
 //	KindCancel  cancel the context of the running call (the polite stop)
 //
 // The end of the request pipe asks the worker to exit.
@@ -29,7 +30,8 @@
 // Frames from the worker:
 //
 //	KindHello     first of all: Version (4 bytes), the program's fingerprint
-//	KindStarted   the call was taken up; its function runs from now on
+//	KindStarted   the call was taken up, its function runs from now on: Meter,
+//	              what the worker has used until now
 //	KindBeat      a sign of life: 8 bytes, the progress as a float64's bits
 //	KindReport    the best result so far, encoded as the function's result
 //	KindDone      the function's result: Meter, then the encoded result

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -116,14 +117,13 @@ func TestLyingLength(t *testing.T) {
 	b := encode(t, Frame{KindDone, 5, nil})
 	for _, n := range []uint32{MaxPayload, math.MaxUint32} {
 		binary.LittleEndian.PutUint32(b, n)
-		allocated := testing.Benchmark(func(tb *testing.B) {
-			tb.ReportAllocs()
-			for range tb.N {
-				if _, err := reader(b).Read(); err == nil {
-					tb.Fatal("accepted")
-				}
-			}
-		}).AllocedBytesPerOp()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if _, err := reader(b).Read(); err == nil {
+			t.Fatal("accepted")
+		}
+		runtime.ReadMemStats(&after)
+		allocated := after.TotalAlloc - before.TotalAlloc
 		if allocated > 2*trust {
 			t.Errorf("length %d made the reader allot %d bytes", n, allocated)
 		}
@@ -151,13 +151,13 @@ func TestMeter(t *testing.T) {
 	}
 }
 
-func TestCutCall(t *testing.T) {
-	name, in, err := CutCall([]byte("\x02fnin"))
-	if name != "fn" || string(in) != "in" || err != nil {
-		t.Errorf("got %q, %q, %v", name, in, err)
+func TestCall(t *testing.T) {
+	name, timeout, in, err := CutCall(append(CallHead("fn", time.Minute), "in"...))
+	if name != "fn" || timeout != time.Minute || string(in) != "in" || err != nil {
+		t.Errorf("got %q, %v, %q, %v", name, timeout, in, err)
 	}
-	for _, b := range []string{"", "\x05fn"} {
-		if _, _, err := CutCall([]byte(b)); err == nil {
+	for _, b := range []string{"", "12345678", "12345678\x05fn"} {
+		if _, _, _, err := CutCall([]byte(b)); err == nil {
 			t.Errorf("%q was accepted", b)
 		}
 	}
@@ -191,7 +191,7 @@ func FuzzRead(f *testing.F) {
 				t.Fatalf("accepted %x as %+v", b[at:], fr)
 			}
 			_, _, _ = CutMeter(fr.Payload)
-			_, _, _ = CutCall(fr.Payload)
+			_, _, _, _ = CutCall(fr.Payload)
 			_, _ = Progress(fr.Payload)
 		}
 	})

@@ -1,0 +1,439 @@
+package cutoff
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cutoff-run/cutoff/internal/codec"
+	"github.com/cutoff-run/cutoff/internal/proc"
+	"github.com/cutoff-run/cutoff/internal/worker"
+)
+
+// An engine supplies calls with workers. Everything it knows is guarded by mu;
+// after each change settle brings calls and workers together again.
+type engine struct {
+	opts   PoolOptions
+	config worker.Config
+	stdout *sink
+	stderr *sink
+
+	mu       sync.Mutex
+	phase    phase
+	idle     []*member // warm workers; the last one served last
+	members  int       // all workers that have started and are not being ended
+	starting int
+	busy     int
+	waiting  []*waiter // calls, in the order they came
+	running  map[*invocation]struct{}
+	failing  bool // the last start failed: start more only for calls that wait
+	stats    Stats
+
+	numbers uint64        // the calls' numbers
+	abort   chan struct{} // closed by Kill: give starts up
+	empty   chan struct{} // closed when closing and no call is left
+	isEmpty bool
+	tasks   sync.WaitGroup // goroutines that start, watch and end workers
+}
+
+type phase int
+
+const (
+	open     phase = iota
+	draining       // no new calls
+	closed         // no calls at all
+)
+
+// member is a worker in the engine's hands.
+type member struct {
+	*worker.Worker
+	calls  int
+	isIdle bool
+	born   time.Time
+	drains []func()
+	ended  chan struct{} // closed when it need not be watched any more
+}
+
+// waiter is a call that waits for a worker. granted has room for one.
+type waiter struct {
+	granted chan grant
+}
+
+type grant struct {
+	m   *member
+	err error
+}
+
+func newEngine(o PoolOptions) (*engine, error) {
+	e := &engine{
+		opts:    o,
+		stdout:  newSink(o.Stdout, os.Stdout),
+		stderr:  newSink(o.Stderr, os.Stderr),
+		running: map[*invocation]struct{}{},
+		abort:   make(chan struct{}),
+		empty:   make(chan struct{}),
+	}
+	e.config = worker.Config{
+		Path:        executable(),
+		Args:        []string{os.Args[0], "[cutoff worker]"},
+		Env:         o.Env,
+		Dir:         o.Dir,
+		Fingerprint: fingerprint(),
+		Bound:       o.StartTimeout,
+		Abort:       e.abort,
+	}
+	e.stats.Containment = string(proc.Containment())
+	m, err := e.launch()
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.join(m)
+	e.settle()
+	return e, nil
+}
+
+// launch starts one worker and sets it up.
+func (e *engine) launch() (*member, error) {
+	m, err := e.spawn()
+	if err == nil {
+		if err = e.setUp(m); err == nil {
+			e.event(Event{Kind: WorkerStarted, PID: m.PID()})
+			return m, nil
+		}
+		m.Kill()
+		m.finish()
+	}
+	e.event(Event{Kind: WorkerFailed, Err: err})
+	return nil, err
+}
+
+// spawn starts a worker's process.
+func (e *engine) spawn() (*member, error) {
+	m := &member{born: time.Now(), ended: make(chan struct{})}
+	config := e.config
+	for _, s := range []struct {
+		sink *sink
+		file **os.File
+	}{{e.stdout, &config.Stdout}, {e.stderr, &config.Stderr}} {
+		file, drain, err := s.sink.open()
+		if err != nil {
+			m.finish()
+			return nil, fmt.Errorf("cutoff: start worker: %w", err)
+		}
+		*s.file = file
+		m.drains = append(m.drains, drain)
+	}
+	w, err := worker.Start(config)
+	if err != nil {
+		m.finish()
+		return nil, startError(err)
+	}
+	m.Worker = w
+	return m, nil
+}
+
+// finish ends the worker, if there is one, and what belongs to it.
+func (m *member) finish() {
+	if m.Worker != nil {
+		m.Close()
+	}
+	for _, drain := range m.drains {
+		drain()
+	}
+}
+
+// setUp runs the Setup function in a new worker.
+func (e *engine) setUp(m *member) error {
+	if e.opts.Setup == nil {
+		return nil
+	}
+	f := e.opts.Setup.f
+	in, err := codec.Encode(struct{}{})
+	if err != nil {
+		return err
+	}
+	left := max(e.opts.StartTimeout-time.Since(m.born), time.Millisecond)
+	c := &invocation{e: e, f: f, limits: Limits{Timeout: left}}
+	c.conclude(m, m.Do(worker.Call{Func: f.name, In: in, Timeout: left, Kill: e.abort}))
+	if c.err != nil {
+		return fmt.Errorf("cutoff: Setup function %q: %w", f.name, c.err)
+	}
+	return nil
+}
+
+// acquire waits for a worker. The error of a call that gets none says why.
+func (e *engine) acquire(ctx context.Context) (*member, error) {
+	e.mu.Lock()
+	if e.phase == closed {
+		e.mu.Unlock()
+		return nil, ErrPoolClosed
+	}
+	w := &waiter{make(chan grant, 1)}
+	e.waiting = append(e.waiting, w)
+	e.settle()
+	e.mu.Unlock()
+
+	select {
+	case g := <-w.granted:
+		return g.m, g.err
+	case <-ctx.Done():
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if i := slices.Index(e.waiting, w); i >= 0 {
+		e.waiting = slices.Delete(e.waiting, i, i+1)
+	} else if g := <-w.granted; g.m != nil { // granted just now: give it back
+		e.busy--
+		e.rest(g.m)
+	}
+	e.settle()
+	return nil, context.Cause(ctx)
+}
+
+// release takes a worker back after a call.
+func (e *engine) release(m *member, fate fate) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.busy--
+	m.calls++
+	if e.opts.MaxCalls > 0 && m.calls >= e.opts.MaxCalls {
+		fate = max(fate, recycle)
+	}
+	switch fate {
+	case keep:
+		e.rest(m)
+	case recycle:
+		e.stats.Recycled++
+		e.retire(m)
+	case dead:
+		e.retire(m)
+	}
+	e.settle()
+}
+
+// fate is what becomes of a worker after a call.
+type fate int
+
+const (
+	keep    fate = iota
+	recycle      // it still runs, and is to be replaced
+	dead
+)
+
+// join takes a new worker in.
+func (e *engine) join(m *member) {
+	e.stats.Started++
+	e.members++
+	e.failing = false
+	e.tasks.Go(func() { e.watch(m) })
+	e.rest(m)
+}
+
+// rest puts a worker among the idle ones, or ends it if the pool is closed.
+func (e *engine) rest(m *member) {
+	if e.phase == closed {
+		e.retire(m)
+		return
+	}
+	m.isIdle = true
+	e.idle = append(e.idle, m)
+}
+
+// retire ends a worker behind everybody's back.
+func (e *engine) retire(m *member) {
+	m.isIdle = false
+	e.members--
+	e.tasks.Go(func() {
+		m.finish()
+		e.event(Event{Kind: WorkerEnded, PID: m.PID()})
+	})
+	close(m.ended)
+}
+
+// shortLife is the age below which a worker that dies idle counts as a failed
+// start, so that workers which cannot live are not started for ever.
+const shortLife = time.Second
+
+// watch notices a worker that dies while it is idle. A busy one is the
+// business of the call it serves.
+func (e *engine) watch(m *member) {
+	select {
+	case <-m.ended:
+		return
+	case <-m.Exited():
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !m.isIdle {
+		return
+	}
+	e.idle = slices.DeleteFunc(e.idle, func(o *member) bool { return o == m })
+	e.failing = e.failing || time.Since(m.born) < shortLife
+	e.retire(m)
+	e.tasks.Go(func() {
+		e.event(Event{Kind: WorkerFailed, PID: m.PID(), Err: fmt.Errorf("cutoff: a worker died while it was idle")})
+	})
+	e.settle()
+}
+
+// settle gives waiting calls their workers, starts the workers that are
+// missing, and tells a closing pool that it is done.
+func (e *engine) settle() {
+	for len(e.waiting) > 0 && len(e.idle) > 0 && e.busy < e.opts.Workers {
+		last := len(e.idle) - 1
+		m := e.idle[last]
+		e.idle = e.idle[:last]
+		m.isIdle = false
+		e.busy++
+		e.grant(grant{m: m})
+	}
+	for n := e.missing(); n > 0; n-- {
+		e.starting++
+		e.tasks.Go(e.start)
+	}
+	if e.phase != open && len(e.running) == 0 && !e.isEmpty {
+		e.isEmpty = true
+		close(e.empty)
+	}
+}
+
+func (e *engine) grant(g grant) {
+	w := e.waiting[0]
+	e.waiting = slices.Delete(e.waiting, 0, 1)
+	w.granted <- g
+}
+
+// missing is how many workers are to be started now.
+func (e *engine) missing() int {
+	if e.phase == closed || e.phase == draining && len(e.waiting) == 0 {
+		return 0
+	}
+	n := e.opts.Workers + e.opts.Spares - e.members - e.starting
+	if e.failing { // only for calls that would wait for ever, or learn why not
+		n = min(n, len(e.waiting)-e.starting)
+	}
+	return min(n, runtime.GOMAXPROCS(0)-e.starting)
+}
+
+// start starts one worker in the background.
+func (e *engine) start() {
+	m, err := e.launch()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.starting--
+	if err != nil {
+		e.failing = true
+		if len(e.waiting) > 0 {
+			e.grant(grant{err: err})
+		}
+	} else {
+		e.join(m)
+	}
+	e.settle()
+}
+
+// close ends the pool; see Pool.Close and Pool.Kill.
+func (e *engine) close(kill bool) {
+	e.mu.Lock()
+	e.phase = max(e.phase, draining)
+	if kill {
+		e.killAll()
+	}
+	e.settle()
+	e.mu.Unlock()
+
+	<-e.empty
+	e.mu.Lock()
+	e.shut()
+	for _, m := range e.idle {
+		e.retire(m)
+	}
+	e.idle = nil
+	e.mu.Unlock()
+	e.tasks.Wait()
+}
+
+// shut lets no call start any more and gives up the workers that start.
+func (e *engine) shut() {
+	if e.phase != closed {
+		e.phase = closed
+		close(e.abort)
+	}
+}
+
+// killAll ends every call, waiting and running.
+func (e *engine) killAll() {
+	e.shut()
+	for len(e.waiting) > 0 {
+		e.grant(grant{err: ErrPoolClosed})
+	}
+	for c := range e.running {
+		c.end(ErrPoolClosed)
+	}
+}
+
+// enter takes a call in; leave lets it go. In between Close waits for it and
+// Kill ends it.
+func (e *engine) enter(c *invocation) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.phase != open {
+		return ErrPoolClosed
+	}
+	e.numbers++
+	c.number = e.numbers
+	e.running[c] = struct{}{}
+	return nil
+}
+
+func (e *engine) leave(c *invocation) {
+	e.event(Event{Kind: CallEnded, PID: c.result.PID, Func: c.f.name, Call: c.number, Result: &c.result, Err: c.err})
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.running, c)
+	e.stats.Calls++
+	switch o := c.result.Outcome; {
+	case o.CutOff():
+		e.stats.CutOff++
+	case o == Crashed:
+		e.stats.Crashed++
+	}
+	e.settle()
+}
+
+func (e *engine) snapshot() Stats {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.stats
+	s.Workers, s.Idle, s.Busy = e.opts.Workers, len(e.idle), e.busy
+	s.Starting, s.Waiting = e.starting, len(e.waiting)
+	return s
+}
+
+// event tells those who want to know. It must be called without mu.
+func (e *engine) event(ev Event) {
+	ev.Time = time.Now()
+	if f := e.opts.OnEvent; f != nil {
+		f(ev)
+	}
+	l := e.opts.Logger
+	if l == nil {
+		return
+	}
+	switch ev.Kind {
+	case WorkerFailed:
+		l.Warn("worker failed", "pid", ev.PID, "err", ev.Err)
+	case WorkerStarted, WorkerEnded:
+		l.Debug(string(ev.Kind), "pid", ev.PID)
+	case CallEnded:
+		if o := ev.Result.Outcome; o.CutOff() || o == Crashed {
+			l.Warn("call "+string(o), "func", ev.Func, "pid", ev.PID, "wall", ev.Result.Wall, "err", ev.Err)
+		}
+	}
+}

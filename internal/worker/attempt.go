@@ -1,0 +1,321 @@
+package worker
+
+// This file runs in the program that owns the pool.
+
+import (
+	"time"
+
+	"github.com/cutoff-run/cutoff/internal/proc"
+	"github.com/cutoff-run/cutoff/internal/wire"
+)
+
+// Call is one call for a worker.
+type Call struct {
+	Func                 string
+	In                   []byte
+	Timeout, Grace, Idle time.Duration   // as in cutoff.Limits; zero = none
+	Stop                 <-chan struct{} // closed: stop politely, then kill after Grace
+	Kill                 <-chan struct{} // closed: kill
+	Started              func(time.Time) // told when the function starts
+	Beat                 func(progress float64)
+}
+
+// Limit is a limit that fired.
+type Limit int
+
+// The limits that the attempt itself keeps.
+const (
+	NoLimit Limit = iota
+	TimeoutLimit
+	IdleLimit
+)
+
+// Ending is all that is known about how an attempt ended.
+type Ending struct {
+	Started  time.Time // when the worker took the call up; zero: never
+	Ended    time.Time
+	Limit    Limit // the limit for which it was stopped
+	Canceled bool  // it was stopped because the caller said so
+	Asked    bool  // the stop began politely
+
+	Reply   wire.Kind // KindDone, KindError, KindPanic, KindRefused; 0: none
+	Body    []byte    // the reply behind its meter
+	Meter   wire.Meter
+	Best    []byte // the last report
+	HasBest bool
+
+	Overshoot time.Duration // from the limit to the end; zero if none had passed
+
+	Gone   bool // the worker's process has ended: Status, Crash, Leaked hold
+	Status proc.Status
+	Crash  string     // what its runtime said when it died
+	Leaked int        // processes that it left behind; they have been killed
+	Broken error      // it violated the protocol
+	Before wire.Meter // what the worker had used when the call started
+	Stuck  bool       // it could not be killed within bound
+}
+
+// The bounds of every wait that no limit covers.
+const (
+	// takeUpBound is how long an idle worker may take to take a call up.
+	takeUpBound = 10 * time.Second
+	// lostBound is how long a worker that closed its descriptors may take to
+	// exit before it is killed.
+	lostBound = 100 * time.Millisecond
+	// drainBound is how long the pipe of a dead worker is read: what it sent
+	// is there at once, only a descendant that holds the pipe delays its end.
+	drainBound = 50 * time.Millisecond
+	// reapBound is how long the kernel may take to end a killed process.
+	reapBound = 10 * time.Second
+)
+
+// large is the size of input beyond which a request may not fit the pipe, so
+// that writing it could block.
+const large = 32 << 10
+
+// Do runs one call to its end: until its reply is there, or the worker is gone.
+func (w *Worker) Do(c Call) Ending {
+	w.calls++
+	a := &attempt{w: w, c: c, id: w.calls, timer: time.NewTimer(takeUpBound)}
+	defer a.timer.Stop()
+	a.takeUp = time.Now().Add(takeUpBound)
+	sent := a.send()
+	for !a.over {
+		a.step()
+	}
+	if a.end.Gone {
+		w.requests.Close() // a write that is under way returns
+	}
+	<-sent
+	return a.end
+}
+
+// attempt is one call on its way. All of its state belongs to the goroutine
+// that is in Do.
+type attempt struct {
+	w   *Worker
+	c   Call
+	id  uint64
+	end Ending
+
+	timer    *time.Timer
+	takeUp   time.Time // bound for Started
+	lastSign time.Time // start, beat or report
+	deadline time.Time // of the limit that fired, or was about to
+	graceEnd time.Time
+	over     bool
+}
+
+// send writes the request without ever blocking the attempt.
+func (a *attempt) send() <-chan struct{} {
+	done := make(chan struct{})
+	write := func() {
+		defer close(done)
+		// A failure means that the worker is gone, which is seen at its pipe.
+		_ = a.w.conn.Write(wire.KindCall, a.id, wire.CallHead(a.c.Func, a.c.Timeout), a.c.In)
+	}
+	if len(a.c.In) > large {
+		go write()
+	} else {
+		write()
+	}
+	return done
+}
+
+// step waits for the next thing to happen.
+func (a *attempt) step() {
+	select {
+	case f, ok := <-a.w.frames:
+		if ok {
+			a.frame(f)
+		} else {
+			a.lost()
+		}
+	case <-a.timer.C:
+		a.expired(time.Now())
+	case <-a.c.Stop:
+		a.c.Stop = nil
+		a.end.Canceled = a.end.Limit == NoLimit
+		a.stop(time.Now())
+	case <-a.c.Kill:
+		a.end.Canceled = a.end.Limit == NoLimit
+		a.kill()
+	}
+}
+
+// frame takes one message of the worker.
+func (a *attempt) frame(f wire.Frame) {
+	if f.Call != a.id {
+		return // of a call that has ended
+	}
+	now := time.Now()
+	switch f.Kind {
+	case wire.KindStarted:
+		a.end.Started, a.lastSign = now, now
+		a.end.Before, _, _ = wire.CutMeter(f.Payload) // only figures: zero if absent
+		if a.c.Started != nil {
+			a.c.Started(now)
+		}
+		a.rearm(now)
+	case wire.KindBeat:
+		a.lastSign = now
+		if p, err := wire.Progress(f.Payload); err == nil && a.c.Beat != nil {
+			a.c.Beat(p)
+		}
+	case wire.KindReport:
+		a.lastSign = now
+		a.end.Best, a.end.HasBest = f.Payload, true
+	case wire.KindDone, wire.KindError, wire.KindPanic, wire.KindRefused:
+		a.reply(f, now)
+	}
+}
+
+// reply takes the call's one reply. It counts whenever it was complete before
+// the worker was dead.
+func (a *attempt) reply(f wire.Frame, now time.Time) {
+	m, body, err := wire.CutMeter(f.Payload)
+	if err != nil {
+		a.end.Broken = err
+		return
+	}
+	a.end.Reply, a.end.Meter, a.end.Body, a.end.Ended = f.Kind, m, body, now
+	if d, ok := a.due(); ok && now.After(d) {
+		a.end.Overshoot = now.Sub(d)
+	}
+	a.over = true
+}
+
+// due returns when the first limit passes, or passed. The idle clock stops
+// where the attempt is being stopped.
+func (a *attempt) due() (time.Time, bool) {
+	if !a.deadline.IsZero() {
+		return a.deadline, true
+	}
+	if a.end.Started.IsZero() {
+		return time.Time{}, false
+	}
+	var d time.Time
+	if a.c.Timeout > 0 {
+		d = a.end.Started.Add(a.c.Timeout)
+	}
+	if a.c.Idle > 0 {
+		if i := a.lastSign.Add(a.c.Idle); d.IsZero() || i.Before(d) {
+			d = i
+		}
+	}
+	return d, !d.IsZero()
+}
+
+// rearm sets the timer to the next thing that is bound to time. A sign of life
+// does not come here: the timer finds at its end that it came too early.
+func (a *attempt) rearm(now time.Time) {
+	next, ok := a.due()
+	switch {
+	case !a.graceEnd.IsZero():
+		next = a.graceEnd
+	case a.end.Started.IsZero():
+		next = a.takeUp
+	case !ok:
+		a.timer.Stop()
+		return
+	}
+	a.timer.Reset(next.Sub(now))
+}
+
+// expired acts on a bound that passed.
+func (a *attempt) expired(now time.Time) {
+	if !a.graceEnd.IsZero() {
+		a.kill()
+		return
+	}
+	if a.end.Started.IsZero() {
+		a.kill() // an idle worker that takes nothing up is broken
+		return
+	}
+	d, ok := a.due()
+	if !ok || now.Before(d) {
+		a.rearm(now)
+		return
+	}
+	a.deadline = d
+	a.end.Limit = IdleLimit
+	if a.c.Timeout > 0 && d.Equal(a.end.Started.Add(a.c.Timeout)) {
+		a.end.Limit = TimeoutLimit
+	}
+	a.stop(now)
+}
+
+// stop is the ladder: ask, wait the grace, kill. An attempt whose start nobody
+// has seen cannot be asked.
+func (a *attempt) stop(now time.Time) {
+	if a.c.Grace <= 0 || a.end.Started.IsZero() {
+		a.kill()
+		return
+	}
+	if a.end.Asked {
+		return // by a limit, and now by the caller: the grace goes on
+	}
+	a.end.Asked = true
+	a.graceEnd = now.Add(a.c.Grace)
+	_ = a.w.conn.Write(wire.KindCancel, a.id) // a failure is seen at the pipe
+	a.rearm(now)
+}
+
+// kill ends the worker and the attempt.
+func (a *attempt) kill() {
+	a.w.tree.Kill()
+	a.bury()
+}
+
+// lost deals with a worker whose end of the pipe is closed.
+func (a *attempt) lost() {
+	a.end.Broken = a.w.broken
+	if a.end.Broken == nil {
+		select {
+		case <-a.w.tree.Exited():
+		case <-time.After(lostBound):
+		}
+	}
+	a.kill() // if it is gone already, this is for what it left behind
+}
+
+// bury waits until the killed worker is gone, takes what it still had to say,
+// and completes the ending.
+func (a *attempt) bury() {
+	a.over, a.end.Gone = true, true
+	select {
+	case <-a.w.tree.Exited():
+		a.end.Status = a.w.tree.Status()
+	case <-time.After(reapBound):
+		a.end.Stuck = true
+	}
+	a.end.Leaked = a.w.closeTree()
+	a.drain()
+	if a.end.Reply == 0 {
+		a.end.Ended = a.end.Status.Ended
+		if a.end.Stuck {
+			a.end.Ended = time.Now()
+		}
+		a.end.Crash = a.w.crashText()
+	}
+	if d, ok := a.due(); ok && a.end.Ended.After(d) {
+		a.end.Overshoot = a.end.Ended.Sub(d)
+	}
+}
+
+// drain reads what the dead worker had sent: a reply that was complete before
+// the kill is a result.
+func (a *attempt) drain() {
+	bound := time.After(drainBound)
+	for {
+		select {
+		case f, ok := <-a.w.frames:
+			if !ok {
+				return
+			}
+			a.frame(f)
+		case <-bound:
+			return
+		}
+	}
+}

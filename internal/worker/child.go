@@ -1,0 +1,294 @@
+package worker
+
+// This file runs in the worker process only.
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/cutoff-run/cutoff/internal/codec"
+	"github.com/cutoff-run/cutoff/internal/wire"
+)
+
+// ExitProtocol is the worker's exit status when it can no longer talk to its
+// pool: user code closed or overwrote its descriptors, or the pool is gone.
+const ExitProtocol = 86
+
+// settle is how long goroutines of a finished call are given to end before
+// they count as left behind. Most end at once when the call's context does.
+const settle = 2 * time.Millisecond
+
+// Serve makes the process a worker if it was started as one, and returns at
+// once if not. A worker stays in here until its pool lets it go.
+func Serve(p Program) {
+	v, ok := os.LookupEnv(EnvVar)
+	if !ok {
+		return
+	}
+	// What the user's functions start must not take itself for a worker.
+	os.Unsetenv(EnvVar)
+	secret, err := strconv.ParseUint(v, 16, 64)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "cutoff: %s=%q: this variable is set by a pool for its workers; unset it\n", EnvVar, v)
+		os.Exit(ExitProtocol)
+	}
+	s := &server{program: p, calls: make(chan wire.Frame)}
+	s.connect(secret)
+	hello := append([]byte{wire.Version, 0, 0, 0}, p.Fingerprint...)
+	s.send(wire.KindHello, 0, hello)
+	go s.execute()
+	s.read()
+}
+
+type server struct {
+	program Program
+	conn    *wire.Conn
+	calls   chan wire.Frame
+
+	mu      sync.Mutex
+	running uint64
+	cancel  context.CancelCauseFunc
+}
+
+// connect takes the worker's descriptors over. They must not leak into what
+// the functions start: a child that held one would keep it open.
+func (s *server) connect(secret uint64) {
+	var files [fdEnd]*os.File
+	for fd := fdRequests; fd < fdEnd; fd++ {
+		closeOnExec(fd)
+		files[fd] = os.NewFile(uintptr(fd), "cutoff worker")
+	}
+	dieWithParent(files[fdAlive])
+	// Best effort: without it a dying runtime says its last words on standard
+	// error only.
+	_ = debug.SetCrashOutput(files[fdCrash], debug.CrashOptions{})
+	files[fdCrash].Close()
+	s.conn = wire.NewConn(bufio.NewReaderSize(files[fdRequests], 64<<10), files[fdReplies], secret)
+}
+
+// read takes requests until the pool closes the pipe.
+func (s *server) read() {
+	for {
+		f, err := s.conn.Read()
+		if err != nil {
+			if errors.Is(err, wire.ErrGarbled) || s.busy() {
+				os.Exit(ExitProtocol)
+			}
+			os.Exit(0)
+		}
+		switch f.Kind {
+		case wire.KindCall:
+			s.calls <- f
+		case wire.KindCancel:
+			s.mu.Lock()
+			if f.Call == s.running {
+				s.cancel(context.Canceled)
+			}
+			s.mu.Unlock()
+		}
+	}
+}
+
+func (s *server) busy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.running != 0
+}
+
+// send writes a frame. A worker that cannot talk is of no use and must not go
+// on unseen.
+func (s *server) send(kind wire.Kind, call uint64, payload ...[]byte) {
+	if err := s.conn.Write(kind, call, payload...); err != nil {
+		os.Exit(ExitProtocol)
+	}
+}
+
+// execute runs the calls one after the other on one goroutine. A call that
+// panics or ends its goroutine is the worker's last.
+func (s *server) execute() {
+	for f := range s.calls {
+		s.call(f)
+	}
+}
+
+// call runs one call and sends its one reply.
+func (s *server) call(f wire.Frame) {
+	name, timeout, in, err := wire.CutCall(f.Payload)
+	if err != nil {
+		os.Exit(ExitProtocol)
+	}
+	c := &Running{server: s, id: f.Call}
+	ctx, cancel := s.begin(c, timeout)
+	defer cancel(context.Canceled)
+	before, goroutines := usage(), runtime.NumGoroutine()
+
+	fn, ok := s.program.Lookup(name)
+	s.send(wire.KindStarted, f.Call, before.Append(nil))
+	if !ok {
+		s.reply(wire.KindRefused, c, wire.Meter{}, wire.Refusal{Unknown: true, Message: name})
+		return
+	}
+
+	returned := false
+	defer func() {
+		if !returned { // a panic, or runtime.Goexit
+			v := recover()
+			p := wire.Panic{Exit: v == nil, Stack: string(debug.Stack())}
+			if v != nil {
+				p.Value = printPanic(v)
+			}
+			s.reply(wire.KindPanic, c, since(before), p)
+		}
+	}()
+	out, err := fn(ctx, in)
+	returned = true
+
+	cancel(context.Canceled) // so that goroutines which listen to it can end
+	m := since(before)
+	m.Goroutines = leftBehind(goroutines)
+	s.finish(c, m, out, err)
+}
+
+// begin makes c the running call and returns the context of its function. The
+// context tells the deadline but keeps no timer: the pool does.
+func (s *server) begin(c *Running, timeout time.Duration) (context.Context, context.CancelCauseFunc) {
+	ctx, cancel := context.WithCancelCause(context.WithValue(context.Background(), runningKey{}, c))
+	s.mu.Lock()
+	s.running, s.cancel = c.id, cancel
+	s.mu.Unlock()
+	if timeout > 0 {
+		ctx = deadlineContext{ctx, time.Now().Add(timeout)}
+	}
+	return ctx, cancel
+}
+
+// finish sends what the function returned.
+func (s *server) finish(c *Running, m wire.Meter, out []byte, err error) {
+	convert, refused := err.(*ConvertError) // the codec's own: never wrapped
+	switch {
+	case err == nil:
+		s.end(c)
+		s.send(wire.KindDone, c.id, m.Append(nil), out)
+	case refused:
+		s.reply(wire.KindRefused, c, m, wire.Refusal{
+			Direction: convert.Direction, Type: convert.Type, Message: convert.Err.Error()})
+	default:
+		s.reply(wire.KindError, c, m, wire.Error{Chain: chain(nil, err), Sentinels: s.program.Sentinels(err)})
+	}
+}
+
+func (s *server) reply(kind wire.Kind, c *Running, m wire.Meter, body any) {
+	b, err := codec.Encode(body)
+	if err != nil {
+		panic(err) // our own types; recovered by nobody, so it is seen
+	}
+	s.end(c)
+	s.send(kind, c.id, m.Append(nil), b)
+}
+
+// end makes sure that nothing of the call is sent behind its reply.
+func (s *server) end(c *Running) {
+	s.mu.Lock()
+	s.running = 0
+	s.mu.Unlock()
+}
+
+// printPanic renders a panic's value; the value's own methods may panic too.
+func printPanic(v any) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("a value of type %T whose method panics when printed", v)
+		}
+	}()
+	return fmt.Sprint(v)
+}
+
+// chainBound keeps a chain that wraps itself from going on for ever.
+const chainBound = 100
+
+// chain lists err and what it wraps, depth first.
+func chain(links []wire.Link, err error) []wire.Link {
+	if err == nil || len(links) == chainBound {
+		return links
+	}
+	links = append(links, wire.Link{Type: reflect.TypeOf(err).String(), Message: err.Error()})
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		links = chain(links, e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, w := range e.Unwrap() {
+			links = chain(links, w)
+		}
+	}
+	return links
+}
+
+// leftBehind counts the goroutines beyond those that were there before.
+func leftBehind(before int) int {
+	for end := time.Now().Add(settle); runtime.NumGoroutine() > before; runtime.Gosched() {
+		if time.Now().After(end) {
+			return runtime.NumGoroutine() - before
+		}
+	}
+	return 0
+}
+
+func since(before wire.Meter) wire.Meter {
+	now := usage()
+	now.User -= before.User
+	now.System -= before.System
+	return now
+}
+
+type runningKey struct{}
+
+// Running is a call as its own function sees it.
+type Running struct {
+	server *server
+	id     uint64
+}
+
+// FromContext returns the call that ctx belongs to, or nil outside of a worker.
+func FromContext(ctx context.Context) *Running {
+	c, _ := ctx.Value(runningKey{}).(*Running)
+	return c
+}
+
+// Beat sends a sign of life.
+func (c *Running) Beat(progress float64) { c.sendWhileRunning(wire.KindBeat, wire.Beat(progress)) }
+
+// Report sends the best result so far, already encoded.
+func (c *Running) Report(best []byte) { c.sendWhileRunning(wire.KindReport, best) }
+
+func (c *Running) sendWhileRunning(kind wire.Kind, payload []byte) {
+	s := c.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running == c.id {
+		s.send(kind, c.id, payload)
+	}
+}
+
+// deadlineContext tells a deadline that somebody else keeps.
+type deadlineContext struct {
+	context.Context
+	deadline time.Time
+}
+
+func (c deadlineContext) Deadline() (time.Time, bool) { return c.deadline, true }
+
+// exitAtEnd ends the process when the pipe's other end is gone.
+func exitAtEnd(alive *os.File) {
+	var b [1]byte
+	_, _ = alive.Read(b[:]) // nothing ever comes but the end
+	os.Exit(ExitProtocol)
+}

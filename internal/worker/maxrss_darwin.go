@@ -1,0 +1,3 @@
+package worker
+
+const maxrssUnit = 1 // ru_maxrss counts bytes
