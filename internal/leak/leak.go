@@ -89,9 +89,13 @@ func descriptors() []string {
 	if err != nil {
 		return nil
 	}
+	toKeeper := keeperPipes()
 	var out []string
 	for _, e := range ents {
 		to, err := os.Readlink("/proc/self/fd/" + e.Name())
+		if toKeeper[to] || strings.HasPrefix(to, "/sys/fs/cgroup/") && strings.HasPrefix(filepath.Base(to), "cutoff-") {
+			continue // the program's own cgroup
+		}
 		if err != nil || strings.HasPrefix(to, "anon_inode:[event") || strings.HasSuffix(to, "/fd") {
 			continue // the netpoller's own; the directory being read
 		}
@@ -103,16 +107,43 @@ func descriptors() []string {
 	return out
 }
 
+// keeperPipes names the pipe that a keeper shares with this process.
+func keeperPipes() map[string]bool {
+	pipes := map[string]bool{}
+	for _, pid := range childPIDs() {
+		if cmdline(pid) == keeperName {
+			if to, err := os.Readlink("/proc/" + pid + "/fd/3"); err == nil {
+				pipes[to] = true
+			}
+		}
+	}
+	return pipes
+}
+
+const keeperName = "tree-keeper"
+
 // children lists the child processes of this process (Linux only).
 func children() []string {
-	tasks, _ := filepath.Glob("/proc/self/task/*/children")
 	var out []string
-	for _, t := range tasks {
-		b, _ := os.ReadFile(t)
-		for _, pid := range strings.Fields(string(b)) {
-			cmd, _ := os.ReadFile("/proc/" + pid + "/cmdline")
-			out = append(out, strings.TrimSpace(strings.ReplaceAll(string(cmd), "\x00", " ")))
+	for _, pid := range childPIDs() {
+		if cmd := cmdline(pid); cmd != keeperName {
+			out = append(out, cmd)
 		}
 	}
 	return out
+}
+
+func childPIDs() []string {
+	tasks, _ := filepath.Glob("/proc/self/task/*/children")
+	var pids []string
+	for _, t := range tasks {
+		b, _ := os.ReadFile(t)
+		pids = append(pids, strings.Fields(string(b))...)
+	}
+	return pids
+}
+
+func cmdline(pid string) string {
+	b, _ := os.ReadFile("/proc/" + pid + "/cmdline")
+	return strings.TrimSpace(strings.ReplaceAll(string(b), "\x00", " "))
 }

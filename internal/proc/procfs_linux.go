@@ -24,6 +24,12 @@ type stat struct {
 // dead reports whether only the entry is left, to be reaped by the parent.
 func (s stat) dead() bool { return s.state == 'Z' || s.state == 'X' }
 
+// same reports whether the pid still means this process.
+func (s stat) same(pid int) bool {
+	now, ok := readStat(pid)
+	return ok && now.start == s.start
+}
+
 // readStat reports false if there is no such process (any more).
 func readStat(pid int) (stat, bool) {
 	var buf [1024]byte

@@ -15,13 +15,23 @@ func Start(s Spec) (*Tree, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
+	_ = keeper.ensure(c) // KeeperError tells
 	if c.cgroups != nil {
 		t, err := c.cgroups.start(s)
 		if err == nil || !isNoCgroup(err) || c.forced {
 			return t, err
 		}
 	}
+	_ = keeper.sweptToo()
 	return startSwept(s)
+}
+
+// KeeperError returns why nothing stands by to kill the trees should the
+// program be killed; nil if the keeper is there or no tree was started yet.
+func KeeperError() error {
+	keeper.mu.Lock()
+	defer keeper.mu.Unlock()
+	return keeper.err
 }
 
 // spawn starts the leader and returns its pid and a pidfd, or -1 where the
