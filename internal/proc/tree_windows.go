@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -34,7 +35,7 @@ func Start(s Spec) (*Tree, error) {
 		return nil, err
 	}
 	t := newTree(pid, h)
-	go t.watch(h.leader)
+	go t.watch(h.leader, &h.killed)
 	return t, nil
 }
 
@@ -62,7 +63,12 @@ func newJob() (windows.Handle, error) {
 type jobHold struct {
 	job    windows.Handle
 	leader windows.Handle // the watch closes it
+	killed atomic.Bool
 }
+
+// killedCode is the exit code that our kill gives. Together with the knowledge
+// that we did kill it stands for SIGKILL.
+const killedCode = 128 + uint32(syscall.SIGKILL)
 
 func (h *jobHold) level() Level { return Job }
 
@@ -129,12 +135,15 @@ func resume(pid uint32) error {
 }
 
 // watch waits for the leader's end and records it.
-func (t *Tree) watch(leader windows.Handle) {
+func (t *Tree) watch(leader windows.Handle, killed *atomic.Bool) {
 	_, _ = windows.WaitForSingleObject(leader, windows.INFINITE)
 	st := Status{ExitCode: -1, Ended: time.Now()}
 	var code uint32
 	if windows.GetExitCodeProcess(leader, &code) == nil {
 		st.ExitCode = int(code)
+	}
+	if code == killedCode && killed.Load() {
+		st.ExitCode, st.Signal = -1, syscall.SIGKILL
 	}
 	var created, ended, kernel, user windows.Filetime
 	if windows.GetProcessTimes(leader, &created, &ended, &kernel, &user) == nil {
@@ -173,7 +182,8 @@ func (h *jobHold) kill(t *Tree) error {
 	if h.job == 0 {
 		return nil
 	}
-	return windows.TerminateJobObject(h.job, 1)
+	h.killed.Store(true)
+	return windows.TerminateJobObject(h.job, killedCode)
 }
 
 func (h *jobHold) clear(t *Tree) (left int, err error) {
