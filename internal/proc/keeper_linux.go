@@ -29,7 +29,10 @@ const (
 	keeperPipe = 3 // the keeper's end of the dead-man pipe
 	keeperLock = 4 // the lock of the program's cgroup
 
-	tellSwept = 's' // there are trees at the sweep level
+	// What the keeper is told through the pipe, a byte for each fact.
+	tellSwept   = 's' // there are trees at the sweep level
+	tellSpared  = 'n' // there are none any more: those that live may live on
+	tellLenient = 'l' // the leaders get a signal when the program dies: let them act on it
 )
 
 // keeper is this program's keeper. It is started with the first tree, and
@@ -125,6 +128,27 @@ func (k *keeperProcess) sweptToo() error {
 	}
 	k.swept = true
 	return k.tell(tellSwept)
+}
+
+// spare tells the keeper that nothing at the sweep level is to be killed.
+func (k *keeperProcess) spare() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.swept = false
+	if k.pid == 0 {
+		return nil
+	}
+	return k.tell(tellSpared)
+}
+
+// lenient tells the keeper to leave the trees a moment before it kills them.
+func (k *keeperProcess) lenient() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.pid == 0 {
+		return nil
+	}
+	return k.tell(tellLenient)
 }
 
 // tell writes to the keeper; k.mu is held.

@@ -41,12 +41,54 @@ func keep(what string) {
 	if err != nil || err2 != nil {
 		return
 	}
-	swept := awaitDeath()
+	told := awaitDeath()
+	if told.lenient {
+		awaitEnd(string(dir), program, told.swept)
+	}
 	if len(dir) > 0 {
 		destroyOwn(string(dir))
 	}
-	if swept {
+	if told.swept {
 		sweepProgram(program)
+	}
+}
+
+// news is what the program told its keeper.
+type news struct {
+	swept   bool // there are trees at the sweep level
+	lenient bool // the leaders were sent a signal at the death
+}
+
+func (n *news) add(b []byte) {
+	for _, what := range b {
+		switch what {
+		case tellSwept:
+			n.swept = true
+		case tellSpared:
+			n.swept = false
+		case tellLenient:
+			n.lenient = true
+		}
+	}
+}
+
+// leniency is how long trees whose leaders got a signal may take to end.
+const leniency = 2 * time.Second
+
+// awaitEnd returns when nothing is left of the trees, or leniency has passed.
+func awaitEnd(dir string, program uint64, swept bool) {
+	for end := time.Now().Add(leniency); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if dir != "" {
+			if pop, err := (&cgroupHold{dir: dir}).populated(); err == nil && pop {
+				continue
+			}
+		}
+		if swept {
+			if members, _ := marked(program); len(members) > 0 {
+				continue
+			}
+		}
+		return
 	}
 }
 
@@ -68,11 +110,10 @@ func closeInherited() {
 	}
 }
 
-// awaitDeath returns when the program is gone, and whether it had trees at the
-// sweep level. Two things tell of the death: the end of the pipe, which comes
+// awaitDeath returns when the program is gone, and what it told before. Two things tell of the death: the end of the pipe, which comes
 // also if the program executes another one; and the pidfd of the program,
 // which comes also if a forked copy of it holds the pipe.
-func awaitDeath() (swept bool) {
+func awaitDeath() (told news) {
 	fds := []unix.PollFd{{Fd: keeperPipe, Events: unix.POLLIN}}
 	if fd, err := unix.PidfdOpen(os.Getppid(), 0); err == nil {
 		fds = append(fds, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
@@ -86,13 +127,13 @@ func awaitDeath() (swept bool) {
 			var b [16]byte
 			n, err := unix.Read(keeperPipe, b[:])
 			if n == 0 || err != nil && err != unix.EINTR {
-				return swept
+				return told
 			}
-			swept = swept || n > 0 && strings.IndexByte(string(b[:n]), tellSwept) >= 0
+			told.add(b[:max(n, 0)])
 			continue
 		}
 		if len(fds) > 1 && fds[1].Revents != 0 {
-			return swept
+			return told
 		}
 	}
 }

@@ -43,3 +43,22 @@ func detect() *containment {
 	}
 	return c
 }
+
+// start starts a tree at the strongest level that can be had for it.
+func (c *containment) start(s Spec) (*Tree, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
+	_ = keeper.ensure(c) // KeeperError tells
+	if s.LastSignal != 0 {
+		_ = keeper.lenient()
+	}
+	if c.cgroups != nil {
+		t, err := c.cgroups.start(s)
+		if err == nil || !isNoCgroup(err) || c.forced {
+			return t, err
+		}
+	}
+	_ = keeper.sweptToo()
+	return startSwept(s)
+}

@@ -65,6 +65,11 @@ type Spec struct {
 	// Foreground keeps the leader in the caller's process group, so that it
 	// may use the terminal. The zero value gives it a group of its own.
 	Foreground bool
+	// LastSignal, if set, is what the leader gets when this program dies, or
+	// when the thread that called Start ends: the caller has locked it
+	// (runtime.LockOSThread) for the leader's life. The tree then has a moment
+	// (two seconds) to end before it is killed. Linux only.
+	LastSignal syscall.Signal
 	// OnStop, if set, is called (from another goroutine) when the leader was
 	// stopped by job control, with the signal that stopped it, and when it was
 	// continued, with SIGCONT. It costs a thread for as long as the leader

@@ -42,6 +42,8 @@ type holder interface {
 	// clear kills what is left, waits (bounded) until nothing is, and gives
 	// everything back. left is how many members were alive when it was called.
 	clear(t *Tree) (left int, err error)
+	// release gives everything back and leaves the members alone.
+	release(t *Tree) error
 }
 
 func newTree(pid int, h holder) *Tree {
@@ -115,6 +117,12 @@ func (t *Tree) wait(d time.Duration) bool {
 // Call it once, after Exited or after Kill. It returns within a fixed bound;
 // the error says what could not be ended or removed.
 func (t *Tree) Close() (leaked int, err error) { return t.hold.clear(t) }
+
+// Release is Close for a tree that may live on: it gives back what held the
+// tree and leaves its members alone, also when this program ends. Call it
+// instead of Close, after Exited, and only if the program has no other trees:
+// the keeper cannot tell theirs from this one's at every level.
+func (t *Tree) Release() error { return t.hold.release(t) }
 
 // unreaped calls f while the leader's pid is certainly its own, and returns
 // nil without calling it if the leader is reaped.

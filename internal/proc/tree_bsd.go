@@ -129,6 +129,11 @@ func (h groupHold) clear(t *Tree) (left int, err error) {
 	}
 }
 
+// release has nothing to give back.
+func (groupHold) release(*Tree) error { return nil }
+
+func signalProcess(pid int, sig syscall.Signal) error { return ignoreGone(syscall.Kill(pid, sig)) }
+
 func ignoreGone(err error) error {
 	if err == syscall.ESRCH {
 		return nil

@@ -10,21 +10,7 @@ import (
 
 // Start starts a tree. Its error is an *os.PathError as os.StartProcess
 // returns it, unless containment itself failed.
-func Start(s Spec) (*Tree, error) {
-	c := inForce()
-	if c.err != nil {
-		return nil, c.err
-	}
-	_ = keeper.ensure(c) // KeeperError tells
-	if c.cgroups != nil {
-		t, err := c.cgroups.start(s)
-		if err == nil || !isNoCgroup(err) || c.forced {
-			return t, err
-		}
-	}
-	_ = keeper.sweptToo()
-	return startSwept(s)
-}
+func Start(s Spec) (*Tree, error) { return inForce().start(s) }
 
 // KeeperError returns why nothing stands by to kill the trees should the
 // program be killed; nil if the keeper is there or no tree was started yet.
@@ -56,6 +42,7 @@ func spawn(s Spec, attr *syscall.SysProcAttr) (pid, pidfd int, err error) {
 	pidfd = -1
 	attr.PidFD = &pidfd
 	attr.Setpgid = !s.Foreground
+	attr.Pdeathsig = s.LastSignal
 	if s.Env == nil {
 		s.Env = []string{} // nil would mean ours
 	}

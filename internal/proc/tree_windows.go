@@ -209,6 +209,33 @@ func (h *jobHold) clear(t *Tree) (left int, err error) {
 	return left, err
 }
 
+// release takes the limit off that kills the members with the last handle.
+func (h *jobHold) release(t *Tree) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if h.job == 0 {
+		return nil
+	}
+	var none windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION
+	_, err := windows.SetInformationJobObject(h.job, windows.JobObjectExtendedLimitInformation,
+		uintptr(unsafe.Pointer(&none)), uint32(unsafe.Sizeof(none)))
+	if err != nil {
+		return os.NewSyscallError("SetInformationJobObject", err)
+	}
+	err = windows.CloseHandle(h.job)
+	h.job = 0
+	return err
+}
+
+// signalProcess knows the polite request of signal above, to the leader's
+// console group.
+func signalProcess(pid int, sig syscall.Signal) error {
+	if sig != syscall.SIGINT && sig != syscall.SIGTERM {
+		return fmt.Errorf("signal %v: %w", sig, errors.ErrUnsupported)
+	}
+	return windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, uint32(pid))
+}
+
 // accounting is JOBOBJECT_BASIC_ACCOUNTING_INFORMATION.
 type accounting struct {
 	user, kernel, periodUser, periodKernel   int64

@@ -1,0 +1,90 @@
+package proc
+
+import (
+	"os"
+	"path"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Signals as a shell gives them to a job: to the leader's process group. What
+// left the group is not asked; it can only be killed.
+
+// SignalLeader sends sig to the leader alone. A leader that has ended is no
+// error.
+func (t *Tree) SignalLeader(sig syscall.Signal) error { return t.signalLeader(sig) }
+
+// SignalGroup sends sig once to the leader and to what is in its process
+// group, of the tree: if the leader is in the caller's group, the others in it
+// are left alone. A leader that has ended is no error.
+func (t *Tree) SignalGroup(sig syscall.Signal) error {
+	shared := false
+	err := t.unreaped(func() error {
+		group, err := unix.Getpgid(t.pid)
+		if err != nil {
+			return ignoreGone(err)
+		}
+		if shared = group == unix.Getpgrp(); shared {
+			return nil
+		}
+		if group != t.pid { // it has moved; those it left behind are its group still
+			err = ignoreGone(unix.Kill(t.pid, sig))
+		}
+		if e := ignoreGone(unix.Kill(-t.pid, sig)); err == nil {
+			err = e
+		}
+		return err
+	})
+	if err != nil || !shared {
+		return err
+	}
+	pids, sure := t.hold.(snapshot).direct(t)
+	for _, pid := range pids {
+		if st, ok := readStat(pid); !ok || st.pgrp != unix.Getpgrp() {
+			continue
+		}
+		if e := signalSure(pid, sig, sure); e != nil && err == nil {
+			err = e
+		}
+	}
+	return err
+}
+
+// snapshot is what the levels of Linux have besides a holder's methods.
+type snapshot interface {
+	// direct lists the living members, and tells how to recognize one. Those
+	// that another supervisor among them holds in a cgroup below ours are its
+	// affair: it is signaled, and does with them what it should.
+	direct(t *Tree) (pids []int, sure func(pid int) bool)
+}
+
+func (h *cgroupHold) direct(*Tree) (pids []int, sure func(int) bool) {
+	b, _ := os.ReadFile(path.Join(h.dir, "cgroup.procs"))
+	for _, f := range strings.Fields(string(b)) {
+		if pid, err := strconv.Atoi(f); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids, func(pid int) bool { return inCgroup(pid, h.dir) }
+}
+
+func (h *sweepHold) direct(t *Tree) (pids []int, sure func(int) bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.done {
+		return nil, h.sure
+	}
+	for _, m := range h.members(t) {
+		if !m.dead() {
+			pids = append(pids, m.pid)
+		}
+	}
+	return pids, func(pid int) bool {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return h.sure(pid)
+	}
+}
