@@ -280,7 +280,7 @@ func (c *invocation) conclude(m *member, end worker.Ending) {
 	if end.Gone && end.Reply == 0 {
 		c.died(end)
 	}
-	c.explain(end)
+	c.explain(m, end)
 }
 
 var limitOutcome = map[worker.Limit]Outcome{
@@ -315,12 +315,12 @@ func answerOf(end worker.Ending) answer {
 func (c *invocation) died(end worker.Ending) {
 	s := end.Status
 	c.result.User, c.result.System = s.User-end.Before.User, s.System-end.Before.System
-	c.result.MaxRSS = s.MaxRSS
+	c.result.MaxRSS = max(s.MaxRSS, end.Before.MaxRSS)
 	c.result.ExitCode, c.result.Signal, c.result.CoreDumped = s.ExitCode, s.SignalName(), s.CoreDumped
 }
 
 // explain completes the call with its value and its error.
-func (c *invocation) explain(end worker.Ending) {
+func (c *invocation) explain(m *member, end worker.Ending) {
 	r := c.result
 	if end.HasBest {
 		c.out = &end.Best
@@ -343,7 +343,7 @@ func (c *invocation) explain(end worker.Ending) {
 			c.err = &CanceledError{Cause: c.canceledBy(), Result: r}
 		}
 	default:
-		c.err = c.crash(end)
+		c.err = c.crash(m, end)
 	}
 }
 
@@ -386,8 +386,21 @@ func (c *invocation) failure(end worker.Ending) error {
 	return e
 }
 
+// lastWords is what the Go runtime of the worker said first when it died.
+func (m *member) lastWords(end worker.Ending) string {
+	m.drain()
+	first, _, _ := strings.Cut(end.Crash, "\n")
+	switch fatal := m.stderr.fatal(); {
+	case fatal != "":
+		return fatal
+	case strings.HasPrefix(first, "panic: "), strings.HasPrefix(first, "SIG"):
+		return first
+	}
+	return fmt.Sprintf("the worker's runtime died with %v", end.Status)
+}
+
 // crash is the error of an attempt that died of itself.
-func (c *invocation) crash(end worker.Ending) error {
+func (c *invocation) crash(m *member, end worker.Ending) error {
 	e := &CrashError{}
 	switch {
 	case end.Reply == wire.KindPanic:
@@ -402,7 +415,7 @@ func (c *invocation) crash(end worker.Ending) error {
 	case end.Broken != nil:
 		e.Reason = end.Broken.Error()
 	case end.Crash != "":
-		e.Reason, _, _ = strings.Cut(end.Crash, "\n")
+		e.Reason = m.lastWords(end)
 	default:
 		e.Reason = fmt.Sprintf("the worker ended with %v in the middle of the call", end.Status)
 		if end.Status.ExitCode == worker.ExitProtocol {

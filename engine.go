@@ -51,11 +51,12 @@ const (
 // member is a worker in the engine's hands.
 type member struct {
 	*worker.Worker
-	calls  int
-	isIdle bool
-	born   time.Time
-	drains []func()
-	ended  chan struct{} // closed when it need not be watched any more
+	calls   int
+	isIdle  bool
+	born    time.Time
+	streams *streams
+	stderr  *crashWatch
+	ended   chan struct{} // closed when it need not be watched any more
 }
 
 // waiter is a call that waits for a worker. granted has room for one.
@@ -115,38 +116,31 @@ func (e *engine) launch() (*member, error) {
 
 // spawn starts a worker's process.
 func (e *engine) spawn() (*member, error) {
-	m := &member{born: time.Now(), ended: make(chan struct{})}
-	config := e.config
-	for _, s := range []struct {
-		sink *sink
-		file **os.File
-	}{{e.stdout, &config.Stdout}, {e.stderr, &config.Stderr}} {
-		file, drain, err := s.sink.open()
-		if err != nil {
-			m.finish()
-			return nil, fmt.Errorf("cutoff: start worker: %w", err)
-		}
-		*s.file = file
-		m.drains = append(m.drains, drain)
-	}
-	w, err := worker.Start(config)
+	m := &member{born: time.Now(), ended: make(chan struct{}), stderr: &crashWatch{w: e.stderr}}
+	s, err := openStreams(Command{Stdout: e.stdout, Stderr: m.stderr})
 	if err != nil {
-		m.finish()
+		return nil, fmt.Errorf("cutoff: start worker: %w", err)
+	}
+	config := e.config
+	config.Stdout, config.Stderr = s.files[1], s.files[2]
+	if m.Worker, err = worker.Start(config); err != nil {
+		s.abandon()
 		return nil, startError(err)
 	}
-	m.Worker = w
+	s.start(m.born)
+	m.streams = s
 	return m, nil
 }
 
-// finish ends the worker, if there is one, and what belongs to it.
+// finish ends the worker and what belongs to it.
 func (m *member) finish() {
-	if m.Worker != nil {
-		m.Close()
-	}
-	for _, drain := range m.drains {
-		drain()
-	}
+	m.Close()
+	m.drain()
 }
+
+// drain waits until all that the ended worker printed has been passed on. A
+// writer of the caller's that fails is no failure of a call.
+func (m *member) drain() { m.drained.Do(func() { _ = m.streams.finish() }) }
 
 // setUp runs the Setup function in a new worker.
 func (e *engine) setUp(m *member) error {

@@ -1,66 +1,67 @@
 package cutoff
 
 import (
+	"bytes"
 	"io"
 	"os"
 	"sync"
-	"time"
 )
 
-// sink carries what a pool's workers print to one of the writers of
-// PoolOptions. Each worker has a pipe of its own, so that none can hold up or
-// garble another.
+// sink is where what the workers print goes, one write at a time. Each worker
+// has pipes of its own to it, so that none can hold up or garble another.
 type sink struct {
-	file *os.File // the workers write to it themselves; nil if there is a writer
-
 	mu sync.Mutex
 	w  io.Writer
 }
 
-func newSink(w io.Writer, inherited *os.File) *sink {
+// newSink returns the sink for w, or for the program's own stream.
+func newSink(w io.Writer, own *os.File) *sink {
 	if w == nil {
-		return &sink{file: inherited}
-	}
-	if f, ok := w.(*os.File); ok {
-		return &sink{file: f}
+		w = own
 	}
 	return &sink{w: w}
 }
 
-// open returns the file for one worker, and a function to call when the worker
-// has ended: it waits until all that was printed is written.
-func (s *sink) open() (*os.File, func(), error) {
-	if s.file != nil {
-		return s.file, func() {}, nil
-	}
-	r, pw, err := os.Pipe()
-	if err != nil {
-		return nil, nil, err
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if _, err := io.Copy(s, r); err != nil {
-			_, _ = io.Copy(io.Discard, r) // the writer failed; the functions must not
-		}
-	}()
-	finish := func() {
-		pw.Close()
-		// Nobody is left to write; only a process that got hold of the
-		// descriptor and escaped could keep the pipe open.
-		_ = r.SetReadDeadline(time.Now().Add(pipeBound))
-		<-done
-		r.Close()
-	}
-	return pw, finish, nil
-}
-
-// pipeBound is how long a pipe is read after its writers are dead.
-const pipeBound = 100 * time.Millisecond
-
-// Write writes for one worker at a time.
+// Write writes for one worker.
 func (s *sink) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.w.Write(b)
+}
+
+// crashWatch passes on what one worker writes to its standard error and picks
+// out how its runtime names a fatal error: that line is in no crash report,
+// and what follows it may be megabytes of stacks.
+type crashWatch struct {
+	w io.Writer
+
+	mu   sync.Mutex
+	line []byte // the line that is being written, as far as it matters
+	said string
+}
+
+// crashLine is how long the start of a line is looked at.
+const crashLine = 256
+
+// Write passes b on.
+func (c *crashWatch) Write(b []byte) (int, error) {
+	c.mu.Lock()
+	for part := range bytes.Lines(b) {
+		c.line = append(c.line, part[:min(len(part), crashLine-len(c.line))]...)
+		if part[len(part)-1] == '\n' {
+			if bytes.HasPrefix(c.line, []byte("fatal error: ")) {
+				c.said = string(bytes.TrimSpace(c.line))
+			}
+			c.line = c.line[:0]
+		}
+	}
+	c.mu.Unlock()
+	return c.w.Write(b)
+}
+
+// fatal returns the line, or "".
+func (c *crashWatch) fatal() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.said
 }

@@ -41,7 +41,7 @@ func Serve(p Program) {
 		fmt.Fprintf(os.Stderr, "cutoff: %s=%q: this variable is set by a pool for its workers; unset it\n", EnvVar, v)
 		os.Exit(ExitProtocol)
 	}
-	s := &server{program: p, calls: make(chan wire.Frame)}
+	s := &server{program: p, calls: make(chan wire.Frame), peak: newPeak()}
 	s.connect(secret)
 	hello := append([]byte{wire.Version, 0, 0, 0}, p.Fingerprint...)
 	s.send(wire.KindHello, 0, hello)
@@ -53,6 +53,7 @@ type server struct {
 	program Program
 	conn    *wire.Conn
 	calls   chan wire.Frame
+	peak    *peak
 
 	mu      sync.Mutex
 	running uint64
@@ -129,7 +130,7 @@ func (s *server) call(f wire.Frame) {
 	c := &Running{server: s, id: f.Call}
 	ctx, cancel := s.begin(c, timeout)
 	defer cancel(context.Canceled)
-	before, goroutines := usage(), runtime.NumGoroutine()
+	before, goroutines := usage(s.peak), runtime.NumGoroutine()
 
 	fn, ok := s.program.Lookup(name)
 	s.send(wire.KindStarted, f.Call, before.Append(nil))
@@ -144,16 +145,16 @@ func (s *server) call(f wire.Frame) {
 			v := recover()
 			p := wire.Panic{Exit: v == nil, Stack: string(debug.Stack())}
 			if v != nil {
-				p.Value = printPanic(v)
+				p.Value = fmt.Sprint(v) // which survives a value whose own methods panic
 			}
-			s.reply(wire.KindPanic, c, since(before), p)
+			s.reply(wire.KindPanic, c, s.since(before), p)
 		}
 	}()
 	out, err := fn(ctx, in)
 	returned = true
 
 	cancel(context.Canceled) // so that goroutines which listen to it can end
-	m := since(before)
+	m := s.since(before)
 	m.Goroutines = leftBehind(goroutines)
 	s.finish(c, m, out, err)
 }
@@ -202,16 +203,6 @@ func (s *server) end(c *Running) {
 	s.mu.Unlock()
 }
 
-// printPanic renders a panic's value; the value's own methods may panic too.
-func printPanic(v any) (text string) {
-	defer func() {
-		if recover() != nil {
-			text = fmt.Sprintf("a value of type %T whose method panics when printed", v)
-		}
-	}()
-	return fmt.Sprint(v)
-}
-
 // chainBound keeps a chain that wraps itself from going on for ever.
 const chainBound = 100
 
@@ -242,8 +233,8 @@ func leftBehind(before int) int {
 	return 0
 }
 
-func since(before wire.Meter) wire.Meter {
-	now := usage()
+func (s *server) since(before wire.Meter) wire.Meter {
+	now := usage(s.peak)
 	now.User -= before.User
 	now.System -= before.System
 	return now

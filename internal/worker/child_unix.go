@@ -11,7 +11,7 @@ import (
 )
 
 // usage reads what the process has used so far.
-func usage() wire.Meter {
+func usage(p *peak) wire.Meter {
 	var r unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &r); err != nil {
 		return wire.Meter{}
@@ -19,7 +19,7 @@ func usage() wire.Meter {
 	return wire.Meter{
 		User:   time.Duration(r.Utime.Nano()),
 		System: time.Duration(r.Stime.Nano()),
-		MaxRSS: int64(r.Maxrss) * maxrssUnit,
+		MaxRSS: p.bytes(int64(r.Maxrss) * maxrssUnit),
 	}
 }
 
