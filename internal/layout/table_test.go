@@ -23,13 +23,14 @@ internal/readme:
 internal/proc:                 golang.org/x/sys
 internal/wire:
 internal/codec:                github.com/fxamacker/cbor/v2
+internal/outcome:
 internal/worker:               internal/proc internal/wire internal/codec golang.org/x/sys
-cutoff:                        internal/worker internal/proc internal/codec
+cutoff:                        internal/worker internal/proc internal/codec internal/outcome
 journal:                       cutoff golang.org/x/sys
 batch:                         cutoff journal
 cmd/cutoff/internal/report:    cutoff journal golang.org/x/image
 cmd/cutoff/internal/progress:  cutoff batch
-cmd/cutoff/internal/cli:       cutoff journal batch cmd/cutoff/internal/report cmd/cutoff/internal/progress github.com/spf13/cobra
+cmd/cutoff/internal/cli:       internal/proc internal/outcome cutoff journal batch cmd/cutoff/internal/report cmd/cutoff/internal/progress github.com/spf13/cobra golang.org/x/sys
 cmd/cutoff:                    cutoff cmd/cutoff/internal/cli
 examples/...:                  cutoff
 bench/...:                     *
