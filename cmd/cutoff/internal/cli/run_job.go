@@ -1,0 +1,258 @@
+package cli
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/cutoff-run/cutoff"
+	"github.com/cutoff-run/cutoff/internal/outcome"
+	"github.com/cutoff-run/cutoff/internal/proc"
+)
+
+// defaultSignal is what a command is stopped with.
+const defaultSignal = syscall.SIGTERM
+
+// killBound is how long a killed command may take to die before run gives up:
+// only the kernel can hold it up, on broken hardware.
+const killBound = 10 * time.Second
+
+// job is one command under run's limits. One goroutine, in watch, owns it;
+// everything that happens comes to it through channels.
+type job struct {
+	*runOptions
+	tree    *proc.Tree
+	signals <-chan os.Signal      // what was sent to us
+	stops   <-chan syscall.Signal // what job control did to the leader; nil without a terminal
+	control jobControl
+	output  *relay // nil unless there is an idle limit
+
+	started  time.Time
+	deadline clock // of --timeout
+	silence  clock // of --idle
+	last     clock // from the first signal to the kill
+	giveUp   <-chan time.Time
+
+	next     syscall.Signal // what the next expiry sends
+	expired  bool           // a limit passed (or somebody sent us ALRM, which is the same to GNU)
+	limit    cutoff.Outcome // for which limit we stopped it; empty if for none
+	due      time.Time      // when that limit passed
+	stopping bool           // the command was sent a signal, for whatever reason
+	killed   bool           // the last one was KILL
+	ownPipe  bool           // we write to a pipe that nobody reads
+}
+
+// supervise runs the command and returns the exit status. It does not return
+// at all if the command died of a signal: then we die of the same.
+func (o *runOptions) supervise() (code int, err error) {
+	var report *os.File
+	if o.json != "" {
+		if report, err = openJSON(o.json); err != nil {
+			return exitOurs, err
+		}
+		defer report.Close()
+	}
+	j := &job{runOptions: o, next: o.signal}
+	stop := j.prepare()
+	defer stop()
+	if code, err = j.start(); err != nil {
+		if report != nil {
+			err = errors.Join(err, writeJSON(report, cutoff.Result{Outcome: cutoff.NotStarted, ExitCode: -1}))
+		}
+		return code, err
+	}
+	werr := j.watch()
+	res, cerr := j.finish()
+	if report != nil {
+		err = writeJSON(report, res)
+	}
+	if err = errors.Join(werr, cerr, err); err != nil {
+		return exitOurs, err
+	}
+	return j.status(res), nil
+}
+
+// start starts the command and its clocks.
+func (j *job) start() (code int, err error) {
+	files := []*os.File{os.Stdin, os.Stdout, os.Stderr}
+	if j.idle > 0 {
+		if j.output, err = newRelay(files); err != nil {
+			return exitOurs, err
+		}
+	}
+	spec := proc.Spec{Args: j.command, Env: os.Environ(), Files: files, LastSignal: j.signal}
+	j.tree, err = j.control.start(j, spec)
+	if j.output != nil {
+		j.output.started()
+	}
+	if err != nil {
+		text, code := runFailure(err)
+		if code != exitOurs {
+			text = "failed to run command " + quote(j.command[0]) + ": " + text
+		}
+		return code, errors.New(text)
+	}
+	j.started = time.Now()
+	j.deadline.start(j.timeout, j.started)
+	j.silence.start(j.idle, j.started)
+	return 0, nil
+}
+
+// watch is the life of the command: it returns when the command has ended, or
+// could not be killed.
+func (j *job) watch() error {
+	for {
+		select {
+		case <-j.tree.Exited():
+			return nil
+		case sig := <-j.signals:
+			j.received(sig.(syscall.Signal))
+		case sig := <-j.stops:
+			j.control.leaderStopped(j, sig)
+		case <-j.control.poll():
+			j.control.polled(j)
+		case <-j.output.wrote():
+			if j.limit == "" {
+				j.silence.start(j.idle, time.Now())
+			}
+		case <-j.deadline.rings():
+			j.expire(cutoff.Timeout, j.deadline.deadline())
+		case <-j.silence.rings():
+			j.expire(cutoff.Idle, j.silence.deadline())
+		case <-j.last.rings():
+			if !j.ended() {
+				j.expired = true
+				j.send(j.next)
+			}
+		case <-j.giveUp:
+			return errors.New("the command was killed and does not end")
+		}
+	}
+}
+
+// expire stops the command for a limit. The first limit is the reason, and the
+// other has nothing more to say.
+func (j *job) expire(limit cutoff.Outcome, due time.Time) {
+	if j.ended() || j.limit != "" {
+		return
+	}
+	j.expired = true
+	if !j.stopping { // else somebody else was first: it ends for that
+		j.limit, j.due = limit, due
+	}
+	j.send(j.next)
+}
+
+// ended reports whether the command has ended, which settles how: what happens
+// in the same moment comes too late.
+func (j *job) ended() bool {
+	select {
+	case <-j.tree.Exited():
+		return true
+	default:
+		return false
+	}
+}
+
+// received passes on what was sent to us.
+func (j *job) received(sig syscall.Signal) {
+	switch {
+	case j.ended(), sig == brokenPipe && j.ownPipe, j.control.handle(j, sig):
+	case sig == alarmSignal: // the original's own clock rings with it
+		j.expired = true
+		j.send(j.next)
+	default:
+		j.send(sig)
+	}
+}
+
+// send signals the command. The first signal, whichever it is, starts the
+// clock of --kill-after; what that and later expiries send is KILL.
+func (j *job) send(sig syscall.Signal) {
+	if j.killAfter > 0 {
+		j.next = syscall.SIGKILL
+		j.last.start(j.killAfter, time.Now())
+		j.killAfter = 0
+	}
+	if j.verbose && j.diagnose("sending signal %s to command %s", signalName(sig), quote(j.command[0])) != nil {
+		// Nobody reads us. The SIGPIPE that tells us so is not for the command.
+		j.verbose, j.ownPipe = false, true
+	}
+	j.stopping = true
+	if sig == syscall.SIGKILL {
+		j.killed = true
+		j.tree.Kill()
+		j.giveUp = time.After(killBound)
+		return
+	}
+	j.control.send(j, sig)
+}
+
+// finish ends the tree and says how it all went.
+func (j *job) finish() (cutoff.Result, error) {
+	st := j.tree.Status()
+	var leaked int
+	var err error
+	if j.leave && !j.stopping {
+		err = j.tree.Release()
+	} else {
+		leaked, err = j.tree.Close()
+	}
+	if j.output != nil {
+		j.output.finish()
+	}
+	res := cutoff.Result{
+		PID: j.tree.PID(), Attempt: 1, Started: j.started, Wall: st.Ended.Sub(j.started),
+		User: st.User, System: st.System, MaxRSS: st.MaxRSS,
+		ExitCode: st.ExitCode, Signal: st.SignalName(), CoreDumped: st.CoreDumped,
+		Containment: string(j.tree.Level()),
+	}
+	res.Outcome = cutoff.Outcome(outcome.Decide(outcome.Ending{
+		Started: true, Limit: string(j.limit), Canceled: j.stopping && j.limit == "", Answer: j.answer(st),
+	}))
+	if !j.stopping {
+		res.Leaked = leaked
+	}
+	if j.limit != "" {
+		res.Overshoot = max(0, st.Ended.Sub(j.due))
+	}
+	return res, err
+}
+
+// answer is what the end itself says. Whatever a command does after a signal
+// of ours, it does because of it.
+func (j *job) answer(st proc.Status) outcome.Answer {
+	switch {
+	case j.stopping:
+		return outcome.Stopped
+	case st.ExitCode == 0:
+		return outcome.Done
+	case st.ExitCode > 0:
+		return outcome.Failed
+	}
+	return outcome.Died
+}
+
+// status turns the end into our exit status, or into our own death: by the
+// signal that the command died of, so that a shell can tell; and, as the
+// original's whole group gets it, by the KILL that we sent.
+func (j *job) status(res cutoff.Result) int {
+	st := j.tree.Status()
+	code := st.ExitCode
+	preserve := j.preserve
+	if sig := st.Signal; sig != 0 {
+		if st.CoreDumped {
+			_ = j.diagnose("the monitored command dumped core")
+		}
+		code = exitSignalBase + int(sig)
+		if !j.expired || j.killed && !j.foreground {
+			dieOf(sig)
+		}
+		preserve = preserve || sig == syscall.SIGKILL
+	}
+	if j.expired && !preserve {
+		return exitTimedOut
+	}
+	return code
+}

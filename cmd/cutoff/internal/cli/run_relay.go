@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+// relay carries the command's output on and tells of every piece of it. It is
+// there only under an idle limit: without one the command writes to our own
+// descriptors, which may be a terminal.
+type relay struct {
+	beats  chan struct{}
+	ours   []*os.File // the ends that we read
+	theirs []*os.File // the ends that the command writes to
+	done   sync.WaitGroup
+}
+
+// relayBound is how long output is read after the last process that could
+// write it is dead. Only one that escaped can keep a pipe open longer.
+const relayBound = 100 * time.Millisecond
+
+// newRelay puts itself between the command and files 1 and 2.
+func newRelay(files []*os.File) (*relay, error) {
+	r := &relay{beats: make(chan struct{}, 1)}
+	for i := 1; i <= 2; i++ {
+		pr, pw, err := os.Pipe()
+		if err != nil {
+			r.started()
+			return nil, err
+		}
+		to := files[i]
+		files[i] = pw
+		r.ours, r.theirs = append(r.ours, pr), append(r.theirs, pw)
+		r.done.Go(func() { r.carry(to, pr) })
+	}
+	return r, nil
+}
+
+// carry copies until the command's end is closed. When nobody reads us any
+// more the command must learn it in the same way: by SIGPIPE at its next write.
+func (r *relay) carry(to io.Writer, from *os.File) {
+	defer from.Close()
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buf)
+		if n > 0 {
+			select {
+			case r.beats <- struct{}{}:
+			default: // one beat is waiting already
+			}
+			if _, werr := to.Write(buf[:n]); werr != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// started closes what only the command needs. Call it after the start, also
+// when that failed.
+func (r *relay) started() {
+	for _, f := range r.theirs {
+		f.Close()
+	}
+}
+
+// finish waits until all output is carried on. Call it when nothing is left
+// that could write.
+func (r *relay) finish() {
+	for _, f := range r.ours {
+		_ = f.SetReadDeadline(time.Now().Add(relayBound)) // closed already: done
+	}
+	r.done.Wait()
+}
+
+// wrote is the channel on which output is told of; nil if r is nil.
+func (r *relay) wrote() <-chan struct{} {
+	if r == nil {
+		return nil
+	}
+	return r.beats
+}
