@@ -56,6 +56,7 @@ type member struct {
 	born    time.Time
 	streams *streams
 	stderr  *crashWatch
+	drained sync.Once
 	ended   chan struct{} // closed when it need not be watched any more
 }
 

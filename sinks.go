@@ -43,7 +43,8 @@ type crashWatch struct {
 // crashLine is how long the start of a line is looked at.
 const crashLine = 256
 
-// Write passes b on.
+// Write passes b on. A writer of the caller's that fails loses the output, and
+// nothing else: it never fails the worker.
 func (c *crashWatch) Write(b []byte) (int, error) {
 	c.mu.Lock()
 	for part := range bytes.Lines(b) {
@@ -56,7 +57,8 @@ func (c *crashWatch) Write(b []byte) (int, error) {
 		}
 	}
 	c.mu.Unlock()
-	return c.w.Write(b)
+	_, _ = c.w.Write(b)
+	return len(b), nil
 }
 
 // fatal returns the line, or "".
