@@ -14,28 +14,34 @@ import (
 // the lines before it. A new edge is a decision: make it here and in
 // docs/ARCHITECTURE.md, which shows the table to newcomers.
 //
-// A line that ends in "/..." stands for a directory with all below it, and
-// "*" for anything. Tests may import what stands above their own package, and
+// What starts with a blank continues the line before. "/..." stands for a
+// directory with all below it, "*" for anything. Tests may import what stands above their own package, and
 // what the lines "tests of" give them besides.
 const table = `internal/leak:
 internal/layout:
-internal/readme:
 internal/proc:                 golang.org/x/sys
 internal/wire:
 internal/codec:                github.com/fxamacker/cbor/v2
 internal/outcome:
 internal/worker:               internal/proc internal/wire internal/codec golang.org/x/sys
-cutoff:                        internal/worker internal/proc internal/codec internal/outcome
+cutoff:                        internal/proc internal/wire internal/codec internal/outcome
+                               internal/worker golang.org/x/sys
+internal/readme:               cutoff
 journal:                       cutoff golang.org/x/sys
 batch:                         cutoff journal
+batch/batchtest:               cutoff batch
 cmd/cutoff/internal/report:    cutoff journal golang.org/x/image
 cmd/cutoff/internal/progress:  cutoff batch
-cmd/cutoff/internal/cli:       internal/proc internal/outcome cutoff journal batch cmd/cutoff/internal/report cmd/cutoff/internal/progress github.com/spf13/cobra golang.org/x/sys
+cmd/cutoff/internal/cli:       internal/proc internal/outcome cutoff journal batch
+                               cmd/cutoff/internal/report cmd/cutoff/internal/progress
+                               github.com/spf13/cobra golang.org/x/sys
+                               golang.org/x/term mvdan.cc/sh/v3
 cmd/cutoff:                    cutoff cmd/cutoff/internal/cli
-examples/...:                  cutoff
+examples/...:                  cutoff journal rsc.io/pdf github.com/dlclark/regexp2
 bench/...:                     *
 
 tests of all:                  internal/leak
+tests of batch:                batch/batchtest
 tests of cmd/cutoff/...:       github.com/rogpeppe/go-internal
 `
 
@@ -57,7 +63,7 @@ type rules struct {
 
 func parseTable(text string) (*rules, error) {
 	r := &rules{may: map[string][]string{}, tests: map[string][]string{}}
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(strings.ReplaceAll(text, "\n ", " ")) {
 		name, imports, ok := strings.Cut(strings.TrimSpace(line), ":")
 		if name == "" {
 			continue

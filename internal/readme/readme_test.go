@@ -1,10 +1,13 @@
 package readme
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/cutoff-run/cutoff"
 	"github.com/cutoff-run/cutoff/internal/leak"
 )
 
@@ -188,6 +191,19 @@ func TestRunner(t *testing.T) {
 	}
 	if _, err := os.Stat(checkout + "/out.txt"); err == nil {
 		t.Error("a block wrote into the checkout itself")
+	}
+}
+
+// A block that does not end is ended, and what it started with it.
+func TestRunnerLimit(t *testing.T) {
+	r, err := NewRunner(t.Context(), t.TempDir(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.limit = 100 * time.Millisecond
+	err = r.Run(t.Context(), &Block{Kind: "sh", Text: "sleep 1000 & sleep 1000\n"})
+	if !errors.Is(err, cutoff.ErrTimeout) {
+		t.Errorf("Run = %v, want a timeout", err)
 	}
 }
 

@@ -10,14 +10,15 @@ import (
 	"time"
 )
 
-// blockLimit bounds the run of one block.
-const blockLimit = 2 * time.Minute
+// defaultLimit bounds the run of one block, and each build.
+const defaultLimit = 2 * time.Minute
 
 // A Runner runs blocks as a reader of the document would.
 type Runner struct {
 	dir     string   // where scripts and programs run
 	scratch string   // for the programs that are built
 	env     []string // of everything that is run
+	limit   time.Duration
 }
 
 // NewRunner returns a Runner that works in a copy of checkout, which it makes
@@ -29,6 +30,7 @@ func NewRunner(ctx context.Context, checkout, scratch string) (*Runner, error) {
 		dir:     filepath.Join(scratch, "checkout"),
 		scratch: scratch,
 		env:     append(os.Environ(), "PATH="+bin+string(filepath.ListSeparator)+os.Getenv("PATH")),
+		limit:   defaultLimit,
 	}
 	if err := clone(r.dir, checkout); err != nil {
 		return nil, err
