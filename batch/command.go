@@ -1,0 +1,47 @@
+package batch
+
+import (
+	"bytes"
+	"context"
+	"os"
+
+	"github.com/cutoff-run/cutoff"
+)
+
+// CommandRunner runs tasks as commands on this machine. The zero value works.
+type CommandRunner struct {
+	// Env is the environment that each task's own is added to. Nil means that
+	// of this process.
+	Env []string
+}
+
+// Run implements [Runner].
+func (r CommandRunner) Run(ctx context.Context, a Attempt) (cutoff.Result, error) {
+	t := &a.Task
+	argv := t.Argv
+	if t.Cmd != "" {
+		argv = []string{"sh", "-c", t.Cmd}
+	}
+	if len(argv) == 0 || t.Cmd != "" && t.Argv != nil {
+		return cutoff.Result{Outcome: cutoff.NotStarted, ExitCode: -1}, errNoWork
+	}
+	cmd := cutoff.Command{
+		Path:   argv[0],
+		Args:   argv[1:],
+		Dir:    t.Dir,
+		Stdout: a.Stdout,
+		Stderr: a.Stderr,
+		Limits: a.Limits,
+	}
+	if r.Env != nil || t.Env != nil {
+		env := r.Env
+		if env == nil {
+			env = os.Environ()
+		}
+		cmd.Env = append(env[:len(env):len(env)], t.Env...)
+	}
+	if t.Stdin != nil {
+		cmd.Stdin = bytes.NewReader(t.Stdin)
+	}
+	return cmd.Run(ctx)
+}

@@ -1,0 +1,267 @@
+package batch
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"strconv"
+	"time"
+
+	"github.com/cutoff-run/cutoff"
+	"github.com/cutoff-run/cutoff/journal"
+)
+
+// loop is a running batch. One goroutine owns it: the one that runs the method
+// loop. The others hand it what they have over its channels: feed the tasks,
+// and one goroutine for each running attempt its end. So what the journal, the
+// screen and the summary say agrees, and says it in that order.
+type loop struct {
+	runner Runner
+	opts   Options
+
+	ctx    context.Context // of the attempts
+	cancel context.CancelCauseFunc
+	input  chan fed
+	closed chan struct{} // closed when the input is not wanted any more
+	ends   chan ended
+
+	seq      int64 // of the last task taken from the input
+	slots    []int // that are free
+	running  int
+	stopped  bool // no further task starts
+	occurred journal.Occurrences
+	spool    *spool
+	printer  *printer
+	sum      Summary
+	err      error // the first; the batch's
+}
+
+// fed is one element of the input.
+type fed struct {
+	task Task
+	err  error
+}
+
+// ended is an attempt that is over.
+type ended struct {
+	attempt Attempt
+	record  journal.Task
+	output  *captured
+	result  cutoff.Result
+	err     error
+}
+
+func newLoop(ctx context.Context, r Runner, opts Options) *loop {
+	l := &loop{
+		runner:  r,
+		opts:    opts,
+		input:   make(chan fed),
+		closed:  make(chan struct{}),
+		ends:    make(chan ended),
+		printer: newPrinter(opts),
+		sum:     Summary{Started: time.Now(), Outcomes: map[cutoff.Outcome]int64{}},
+	}
+	l.ctx, l.cancel = context.WithCancelCause(ctx)
+	l.spool = &spool{failed: l.cancel}
+	for slot := opts.Slots; slot > 0; slot-- {
+		l.slots = append(l.slots, slot)
+	}
+	return l
+}
+
+// feed reads the input. It is the only goroutine that does.
+func (l *loop) feed(tasks iter.Seq2[Task, error]) {
+	defer close(l.input)
+	for t, err := range tasks {
+		select {
+		case l.input <- fed{t, err}:
+		case <-l.closed:
+			return
+		}
+	}
+}
+
+// loop runs until the input has ended, or is not wanted any more, and nothing
+// runs.
+func (l *loop) loop() {
+	defer l.cancel(nil)
+	defer close(l.closed)
+	input, done := l.input, l.ctx.Done()
+	for l.running > 0 || input != nil {
+		from := input
+		if !l.stopped && (len(l.slots) == 0 || l.printer.full(l.seq+1)) {
+			from = nil
+		}
+		select {
+		case f, ok := <-from:
+			switch {
+			case !ok:
+				input = nil
+			case l.ctx.Err() != nil:
+				l.interrupt()
+				l.giveUp(f)
+			default:
+				l.take(f)
+			}
+		case e := <-l.ends:
+			l.end(e)
+		case <-done:
+			l.interrupt()
+			done = nil
+		}
+		if l.stopped && !l.opts.Finite {
+			input = nil
+		}
+	}
+}
+
+// stop lets no further task start, for this reason.
+func (l *loop) stop(err error) {
+	if l.err == nil {
+		l.err = err
+	}
+	if !l.stopped {
+		l.stopped = true
+		l.opts.OnEvent(Event{Kind: Stopping, Err: err})
+	}
+}
+
+// interrupt stops the batch because its context has ended. The attempts that
+// run see the same context.
+func (l *loop) interrupt() { l.stop(context.Cause(l.ctx)) }
+
+// fail stops the batch, and all that runs, because it cannot do its work.
+func (l *loop) fail(err error) {
+	l.stop(err)
+	l.cancel(err)
+}
+
+// take starts the next task of the input, or ends the batch's intake.
+func (l *loop) take(f fed) {
+	if f.err != nil {
+		l.stop(f.err)
+		return
+	}
+	if l.stopped {
+		l.giveUp(f)
+		return
+	}
+	a, record := l.number(f.task)
+	if err := checkLimits(a.Limits); err != nil {
+		l.refuse(a, record, err)
+		return
+	}
+	a.Slot = l.slots[len(l.slots)-1]
+	a.Number = 1
+	record.Slot = a.Slot
+	if err := l.journalStarted(record, a.Number); err != nil {
+		l.fail(err)
+		l.refuse(a, record, err)
+		return
+	}
+	l.slots = l.slots[:len(l.slots)-1]
+	l.running++
+	l.start(a, record)
+}
+
+// giveUp records a task that will not start because the batch has stopped.
+func (l *loop) giveUp(f fed) {
+	if f.err != nil {
+		return // the end of an input that nobody reads on
+	}
+	a, record := l.number(f.task)
+	l.refuse(a, record, l.err)
+}
+
+// number gives a task its place in the batch.
+func (l *loop) number(t Task) (Attempt, journal.Task) {
+	l.seq++
+	l.sum.Tasks++
+	if t.ID == "" {
+		t.ID = strconv.FormatInt(l.seq, 10)
+	}
+	a := Attempt{Task: t, Seq: l.seq, Limits: t.limits(l.opts.Limits)}
+	record := t.record(l.seq, a.Limits, l.opts.Limits)
+	if l.opts.Journal != nil {
+		record.Identity = t.identity()
+		record.Occurrence = l.occurred.Next(record.Identity)
+	}
+	return a, record
+}
+
+// refuse settles a task without an attempt.
+func (l *loop) refuse(a Attempt, record journal.Task, why error) {
+	a.Slot, a.Number, record.Slot = 0, 0, 0
+	l.settle(ended{
+		attempt: a,
+		record:  record,
+		result:  cutoff.Result{Outcome: cutoff.NotStarted, ExitCode: -1},
+		err:     fmt.Errorf("batch: not started: %w", why),
+	})
+}
+
+// start runs an attempt in a goroutine of its own.
+func (l *loop) start(a Attempt, record journal.Task) {
+	out := &captured{tag: a.Task.ID}
+	out.stdout.spool, out.stderr.spool = l.spool, l.spool
+	a.Stdout, a.Stderr = io.Discard, io.Discard
+	if l.opts.Stdout != nil {
+		a.Stdout = &out.stdout
+	}
+	if l.opts.Stderr != nil {
+		a.Stderr = &out.stderr
+	}
+	l.opts.OnEvent(Event{Kind: Started, Attempt: a})
+	go func() {
+		res, err := l.runner.Run(l.ctx, a)
+		res.Attempt = a.Number
+		if res.Outcome == cutoff.NotStarted {
+			res.Attempt = 0
+		}
+		l.ends <- ended{a, record, out, res, err}
+	}()
+}
+
+// end takes an attempt that is over.
+func (l *loop) end(e ended) {
+	l.running--
+	l.slots = append(l.slots, e.attempt.Slot)
+	l.settle(e)
+}
+
+// settle gives a task its outcome: in the journal, then on the screen, then in
+// the summary.
+func (l *loop) settle(e ended) {
+	if err := l.journalEnded(e); err != nil {
+		l.fail(err)
+	}
+	if err := l.printer.finish(e.attempt.Seq, e.output); err != nil {
+		l.printer = newPrinter(Options{}) // what is left goes nowhere
+		l.fail(err)
+	}
+	l.sum.Outcomes[e.result.Outcome]++
+	l.sum.Time += e.result.Wall
+	if e.result.Outcome.CutOff() {
+		l.sum.CutOffTime += e.result.Wall
+	}
+	l.opts.OnEvent(Event{Kind: Ended, Attempt: e.attempt, Result: e.result, Err: e.err})
+}
+
+func (l *loop) journalStarted(t journal.Task, number int) error {
+	if l.opts.Journal == nil {
+		return nil
+	}
+	return l.opts.Journal.Started(journal.Started{Task: t, Attempt: number})
+}
+
+func (l *loop) journalEnded(e ended) error {
+	if l.opts.Journal == nil {
+		return nil
+	}
+	rec := journal.Ended{Task: e.record, Result: e.result}
+	if e.err != nil {
+		rec.Error = e.err.Error()
+	}
+	return l.opts.Journal.Ended(rec)
+}

@@ -1,0 +1,138 @@
+package batch
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"runtime"
+	"time"
+
+	"github.com/cutoff-run/cutoff"
+	"github.com/cutoff-run/cutoff/journal"
+)
+
+// Options are the rules of a batch. The zero value works.
+type Options struct {
+	// Slots is how many tasks run at a time. Zero means one for each processor.
+	Slots int
+	// Limits bound each attempt, where the task does not bring its own. Zero
+	// limits are none.
+	Limits cutoff.Limits
+	// Journal records each attempt, before anybody is told of it. Nil means no
+	// journal. Run does not close it.
+	Journal *journal.Writer
+	// Stdout and Stderr get the output of the tasks, that of each attempt in
+	// one piece when it has ended. Nil discards it. If writing fails the batch
+	// ends.
+	Stdout, Stderr io.Writer
+	// KeepOrder prints in the order of the input instead of the order of the
+	// ends. Finished tasks that wait for an earlier one hold 4 MiB in memory at
+	// most, the rest in a temporary file; when 65,536 wait, no further task
+	// starts until the one they wait for has ended.
+	KeepOrder bool
+	// Tag puts the task's ID and a tab before each line of output.
+	Tag bool
+	// Finite says that the input is at hand in full and not worth waiting
+	// for. When the batch is stopped, what is left of it is then still read
+	// and recorded as notstarted; otherwise it is left unread.
+	Finite bool
+	// OnEvent is told what happens, after the journal. It runs on the
+	// goroutine that owns the batch and holds it up while it runs. Nil tells
+	// nobody.
+	OnEvent func(Event)
+}
+
+func (o *Options) fill() error {
+	if o.Slots < 0 {
+		return fmt.Errorf("batch: Options.Slots is negative (%d): use a positive number, or zero for one for each processor", o.Slots)
+	}
+	if o.Slots == 0 {
+		o.Slots = runtime.GOMAXPROCS(0)
+	}
+	if o.OnEvent == nil {
+		o.OnEvent = func(Event) {}
+	}
+	return checkLimits(o.Limits)
+}
+
+// EventKind says what an [Event] is about.
+type EventKind int
+
+const (
+	// Started: an attempt is about to start.
+	Started EventKind = iota + 1
+	// Ended: an attempt has ended and its output has been handed on, or a
+	// task was given up without one (outcome notstarted).
+	Ended
+	// Stopping: no further task will start, for the reason in Err, and the
+	// attempts that still run are being stopped or waited for.
+	Stopping
+)
+
+// Event is something that happened in a batch.
+type Event struct {
+	Kind EventKind
+	// Attempt is the one that started or ended; zero for Stopping.
+	Attempt Attempt
+	// Result is how it ended; only for Ended.
+	Result cutoff.Result
+	// Err is the runner's error for an attempt that ended, which is nil for
+	// the outcome ok, or the reason for Stopping.
+	Err error
+}
+
+// Summary is what became of a batch.
+type Summary struct {
+	// Started and Wall are when the batch started and how long it took.
+	Started time.Time
+	Wall    time.Duration
+	// Tasks is how many tasks were read from the input. Each of them has one
+	// outcome.
+	Tasks int64
+	// Outcomes counts the tasks by outcome.
+	Outcomes map[cutoff.Outcome]int64
+	// Time is the wall time of all attempts together, CutOffTime that of the
+	// attempts that were cut off.
+	Time, CutOffTime time.Duration
+}
+
+// CutOff returns how many tasks were cut off.
+func (s Summary) CutOff() int64 {
+	var n int64
+	for o, k := range s.Outcomes {
+		if o.CutOff() {
+			n += k
+		}
+	}
+	return n
+}
+
+// Run runs all tasks and returns when every one of them has its outcome,
+// nothing that was started is left, and all output has been written. What
+// becomes of a task is no error: see the [Summary], which is valid with an
+// error too.
+//
+// Run fails if
+//   - ctx ends: what runs is stopped, and the error wraps the context's cause;
+//   - tasks yields an error, which ends the input: what runs is waited for,
+//     and Run returns that error;
+//   - the journal or the output cannot be written: what runs is stopped. An
+//     error of the output matches [ErrOutput].
+//
+// The input is read by a goroutine of its own, one task ahead. If Run fails
+// while tasks waits for something, Run returns without it.
+func Run(ctx context.Context, r Runner, tasks iter.Seq2[Task, error], opts Options) (Summary, error) {
+	if err := opts.fill(); err != nil {
+		return Summary{}, err
+	}
+	l := newLoop(ctx, r, opts)
+	defer l.spool.close()
+	go l.feed(tasks)
+	l.loop()
+	if l.err == nil {
+		l.err = l.spool.err // of the last attempt, when nobody listened any more
+	}
+	l.sum.Wall = time.Since(l.sum.Started)
+	return l.sum, l.err
+}

@@ -1,0 +1,75 @@
+package batch
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cutoff-run/cutoff"
+	"github.com/cutoff-run/cutoff/journal"
+)
+
+// Task is one unit of work with its input. It is not changed once it has been
+// handed to [Run].
+type Task struct {
+	// ID is the name the user knows the task by: an input line, a file name.
+	// It need not be unique. Empty means the task's number.
+	ID string
+	// Argv is a command and its arguments, run without a shell.
+	Argv []string
+	// Cmd is a command line, run by the shell. Exactly one of Argv and Cmd is
+	// set for a task of a [CommandRunner].
+	Cmd string
+	// Env is added to the environment, as NAME=value.
+	Env []string
+	// Dir is the working directory. Empty means the batch's.
+	Dir string
+	// Stdin is the standard input. Nil means none at all: the task reads the
+	// end of the file at once, and never from the batch's own input.
+	Stdin []byte
+	// Limits are the task's own. A limit that is zero is the batch's.
+	Limits cutoff.Limits
+	// Place says where in the input the task stands ("tasks.jsonl:7"), for
+	// messages. Empty if nobody would look there.
+	Place string
+}
+
+// errNoWork is the mistake of a task list that says nothing to run.
+var errNoWork = errors.New("batch: a task must have exactly one of Argv and Cmd")
+
+// limits returns those of the task under the batch's.
+func (t *Task) limits(batch cutoff.Limits) cutoff.Limits {
+	l := t.Limits
+	if l.Timeout == 0 {
+		l.Timeout = batch.Timeout
+	}
+	if l.Grace == 0 {
+		l.Grace = batch.Grace
+	}
+	if l.Idle == 0 {
+		l.Idle = batch.Idle
+	}
+	return l
+}
+
+// record returns how a journal names the task. Its identity is the caller's.
+func (t *Task) record(seq int64, limits, batch cutoff.Limits) journal.Task {
+	r := journal.Task{Seq: seq, ID: t.ID, Argv: t.Argv, Cmd: t.Cmd, Dir: t.Dir}
+	if limits != batch {
+		r.Limits = &limits
+	}
+	return r
+}
+
+// identity returns the hash of what the task runs and its input.
+func (t *Task) identity() string {
+	return journal.Work{Argv: t.Argv, Cmd: t.Cmd, Env: t.Env, Dir: t.Dir, Stdin: t.Stdin}.Identity()
+}
+
+// checkLimits refuses a computed limit that came out negative, which must not
+// turn into "no limit".
+func checkLimits(l cutoff.Limits) error {
+	if l.Timeout < 0 || l.Grace < 0 || l.Idle < 0 {
+		return fmt.Errorf("batch: a limit is negative (timeout %v, grace %v, idle %v): use a positive duration, or zero for none", l.Timeout, l.Grace, l.Idle)
+	}
+	return nil
+}
