@@ -15,8 +15,8 @@ import (
 // docs/ARCHITECTURE.md, which shows the table to newcomers.
 //
 // What starts with a blank continues the line before. "/..." stands for a
-// directory with all below it, "*" for anything. Tests may import what stands above their own package, and
-// what the lines "tests of" give them besides.
+// directory with all below it, "*" for anything. Tests may import what stands
+// above their own package, and what the lines "tests of" give them besides.
 const table = `internal/leak:
 internal/layout:
 internal/proc:                 golang.org/x/sys
@@ -29,7 +29,7 @@ cutoff:                        internal/proc internal/wire internal/codec intern
 internal/readme:               cutoff
 journal:                       cutoff golang.org/x/sys
 batch:                         cutoff journal
-batch/batchtest:               cutoff batch
+batch/batchtest:               cutoff journal batch
 cmd/cutoff/internal/report:    cutoff journal golang.org/x/image
 cmd/cutoff/internal/progress:  cutoff batch
 cmd/cutoff/internal/cli:       internal/proc internal/outcome cutoff journal batch
