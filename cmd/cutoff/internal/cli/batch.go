@@ -1,5 +1,272 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
 
-func newBatch() *cobra.Command { return &cobra.Command{Use: "batch"} }
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/cutoff-run/cutoff"
+	"github.com/cutoff-run/cutoff/batch"
+	"github.com/cutoff-run/cutoff/cmd/cutoff/internal/progress"
+	"github.com/cutoff-run/cutoff/journal"
+)
+
+const batchLong = `Run a command for each line of input, so many at a time, each under its limits.
+
+The input is the values after :::, the lines of a file (-a FILE or :::: FILE),
+or the lines of standard input, which are read only as fast as tasks start.
+With --jsonl each line is a JSON object:
+
+  {"id": "7", "argv": ["minisat", "a b.cnf"], "timeout": "2s"}
+  {"cmd": "sort big | head -1", "env": {"LC_ALL": "C"}, "dir": "/data", "stdin": "text"}
+
+In the command {} is the line, {.} the line without its extension, {/} its last
+part, {//} its directory, {/.} its last part without extension, {#} the number
+of the task, and {1} {2} {1.} {2/} … the columns that --colsep makes. A command
+without any of these gets {} appended. Without a command each line is one.
+
+A command given as one argument is a command line. If it is a plain command it
+runs without a shell; if it has pipes, redirections, variables, globs or the
+like, sh runs it, and every value is quoted for the place where it stands, so
+that no file name can break it. A command given as several arguments runs as it
+is, without a shell. Options go before the command.
+
+A task reads nothing on its standard input. Its output is shown when it has
+ended, in one piece. At its cutoff it is killed with everything it started.
+
+Exit status: 0 all tasks are ok, 1 some failed or could not start, 3 some were
+cut off and none failed, 2 wrong use or bad input, 125 cutoff itself failed,
+130 interrupted, 141 the reader of standard output has gone.`
+
+const batchExample = `  cutoff batch -t 2s -j 4 'minisat {}' ::: *.cnf
+  find . -name '*.pdf' | cutoff batch -t 10s --journal pdf.jsonl 'pdftotext {} {.}.txt'
+  cutoff batch -t 5s -k --tag 'grep -c foo {} | sort' :::: files.txt
+  cutoff batch -t 1m -a pairs.csv --colsep , 'compare {1} {2} > out/{#}.txt'
+  cutoff batch --jsonl -j 8 < tasks.jsonl`
+
+// batchOptions are the command's flags.
+type batchOptions struct {
+	limits   cutoff.Limits
+	slots    int
+	file     string
+	colsep   string
+	jsonl    bool
+	order    bool
+	tag      bool
+	journal  string
+	progress string
+	dryRun   bool
+}
+
+func newBatch() *cobra.Command {
+	var o batchOptions
+	cmd := &cobra.Command{
+		Use:                   "batch [OPTION]... [COMMAND [ARG]...] [::: VALUE... | :::: FILE]",
+		Short:                 "Run a command for each line of input, each under its limits",
+		Long:                  batchLong,
+		Example:               batchExample,
+		DisableFlagsInUseLine: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("jobs") && o.slots < 1 {
+				return usagef("-j %d: at least one task must run at a time", o.slots)
+			}
+			return o.run(cmd.Context(), args)
+		},
+	}
+	f := cmd.Flags()
+	f.SetInterspersed(false) // what follows the command belongs to it
+	f.VarP((*limitFlag)(&o.limits.Timeout), "timeout", "t", "cut a task off after this time (2s, 1m30s, 0.5)")
+	f.VarP((*limitFlag)(&o.limits.Grace), "grace", "g", "at the cutoff send SIGTERM first and kill after this time")
+	f.Var((*limitFlag)(&o.limits.Idle), "idle", "cut a task off when it has written nothing for this time")
+	f.IntVarP(&o.slots, "jobs", "j", 0, "how many tasks run at a time (default one for each processor)")
+	f.StringVarP(&o.file, "arg-file", "a", "", "read the lines of `FILE` (- is standard input)")
+	f.StringVar(&o.colsep, "colsep", "", "split lines into columns at this regular `EXPRESSION`")
+	f.BoolVar(&o.jsonl, "jsonl", false, "the lines are tasks in JSON")
+	f.BoolVarP(&o.order, "keep-order", "k", false, "show the output in the order of the input")
+	f.BoolVar(&o.tag, "tag", false, "put the line, or the task's id, and a tab before each line of output")
+	f.StringVar(&o.journal, "journal", "", "record every task in a new `FILE` (JSON Lines, docs/JOURNAL.md)")
+	f.StringVar(&o.progress, "progress", "auto", "auto, plain (lines) or none")
+	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "print the commands and run nothing")
+	return cmd
+}
+
+// limitFlag is a flag for a limit.
+type limitFlag time.Duration
+
+func (l *limitFlag) String() string {
+	if *l == 0 {
+		return ""
+	}
+	return time.Duration(*l).String()
+}
+
+func (l *limitFlag) Type() string { return "DURATION" }
+
+func (l *limitFlag) Set(s string) error {
+	d, err := parseLimit(s)
+	*l = limitFlag(d)
+	return err
+}
+
+// run is the command.
+func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
+	tasks, src, err := o.tasks(args)
+	if err != nil {
+		return err
+	}
+	defer src.close()
+	if o.dryRun {
+		return dryRun(os.Stdout, tasks)
+	}
+	if o.slots == 0 {
+		o.slots = runtime.GOMAXPROCS(0)
+	}
+	opts := batch.Options{Slots: o.slots, Limits: o.limits, KeepOrder: o.order, Tag: o.tag, Finite: src.finite}
+	view, err := o.view(&opts)
+	if err != nil {
+		return err
+	}
+	var t tally
+	opts.OnEvent = func(e batch.Event) {
+		t.event(e)
+		if view != nil {
+			view.Event(e)
+		}
+	}
+	if o.journal != "" {
+		if opts.Journal, err = o.createJournal(opts); err != nil {
+			closeView(view)
+			return err
+		}
+	}
+	ctx, release := interruptible(ctx)
+	defer release()
+	sum, err := batch.Run(ctx, batch.CommandRunner{}, tasks, opts)
+	closeView(view)
+	if opts.Journal != nil {
+		if cerr := opts.Journal.Close(); err == nil {
+			err = cerr
+		}
+	}
+	t.print(os.Stderr, sum, !src.finite)
+	return batchStatus(sum, err)
+}
+
+func closeView(v *progress.View) {
+	if v != nil {
+		v.Close()
+	}
+}
+
+// tasks finds out what to run for what.
+func (o *batchOptions) tasks(args []string) (iter.Seq2[batch.Task, error], source, error) {
+	command, sep, rest, err := splitArgs(args)
+	if err != nil {
+		return nil, source{}, err
+	}
+	parse, err := o.parser(command)
+	if err != nil {
+		return nil, source{}, err
+	}
+	src, err := openSource(sep, rest, o.file, os.Stdin)
+	if err != nil {
+		return nil, source{}, err
+	}
+	if src.terminal {
+		fmt.Fprintln(os.Stderr, "cutoff: reading the lines from the terminal; Ctrl-D ends them")
+	}
+	return tasksOf(src.items, parse), src, nil
+}
+
+// parser returns what makes a task of a line.
+func (o *batchOptions) parser(command []string) (taskParser, error) {
+	var colsep *regexp.Regexp
+	if o.colsep != "" {
+		var err error
+		if colsep, err = regexp.Compile(o.colsep); err != nil {
+			return nil, usagef("--colsep: %w", err)
+		}
+	}
+	switch {
+	case o.jsonl && (len(command) > 0 || colsep != nil):
+		return nil, usagef("with --jsonl each line brings its own command: give neither a command nor --colsep")
+	case o.jsonl:
+		return parseTaskLine, nil
+	case len(command) == 0 && colsep != nil:
+		return nil, usagef("--colsep needs a command to put the columns into")
+	case len(command) == 0:
+		return commandParser, nil
+	case len(command) > 1 && strings.ContainsAny(command[0], " \t"):
+		return nil, usagef("the command is given as several arguments and the first, %s, has a space in it: options go before the command, and a command line is one argument", quote(command[0]))
+	}
+	t, err := compile(command)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	if t.cols > 1 && colsep == nil {
+		return nil, usagef("the command asks for column %d: say with --colsep where the columns part", t.cols)
+	}
+	return templateParser(t, colsep), nil
+}
+
+// view decides where output and progress go.
+func (o *batchOptions) view(opts *batch.Options) (*progress.View, error) {
+	opts.Stdout, opts.Stderr = os.Stdout, os.Stderr
+	switch o.progress {
+	case "none":
+		return nil, nil
+	case "plain":
+		return progress.Plain(os.Stderr), nil
+	case "auto":
+	default:
+		return nil, usagef("--progress %s: use auto, plain or none", quote(o.progress))
+	}
+	fd := int(os.Stderr.Fd())
+	if t := os.Getenv("TERM"); !term.IsTerminal(fd) || t == "" || t == "dumb" {
+		return progress.Plain(os.Stderr), nil
+	}
+	view := progress.Line(os.Stderr, func() int {
+		width, _, err := term.GetSize(fd)
+		if err != nil {
+			return 80
+		}
+		return width
+	})
+	opts.Stderr = view.Writer(os.Stderr)
+	if term.IsTerminal(int(os.Stdout.Fd())) {
+		opts.Stdout = view.Writer(os.Stdout)
+	}
+	return view, nil
+}
+
+// createJournal starts the journal. What is wrong with the name that was given
+// is a mistake of use; anything else is ours.
+func (o *batchOptions) createJournal(opts batch.Options) (*journal.Writer, error) {
+	header := journal.Header{Program: programName(), Slots: opts.Slots, Limits: opts.Limits}
+	w, err := journal.Create(o.journal, header, journal.Options{})
+	for _, mistake := range []error{journal.ErrExists, journal.ErrNotJournal, journal.ErrLocked, os.ErrNotExist, os.ErrPermission, syscall.EISDIR} {
+		if errors.Is(err, mistake) {
+			return nil, usageError{err}
+		}
+	}
+	return w, err
+}
+
+// programName names the program in a journal: "cutoff v1.2.0".
+func programName() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return "cutoff " + info.Main.Version
+	}
+	return "cutoff (devel)"
+}
