@@ -95,7 +95,7 @@ func NewPool(o PoolOptions) (*Pool, error) {
 		return nil, fmt.Errorf("%w (this process was started as a worker; a worker builds no pool)", ErrNoInit)
 	}
 	if !initialized() {
-		return nil, ErrNoInit
+		return nil, fmt.Errorf("%w (this program has built a pool without it)", ErrNoInit)
 	}
 	if err := o.check(); err != nil {
 		return nil, err

@@ -31,10 +31,44 @@ func newRoot() *cobra.Command {
 		Short:         "Hard limits for work that may never end",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args:          usageArgs(unknownCommand),
+
+		SuggestionsMinimumDistance: 2,
+		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newRun(), newBatch(), newReport(), newDemo())
 	return root
+}
+
+// unknownCommand refuses what is no command, and says what was meant.
+func unknownCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := ""
+	if similar := c.SuggestionsFor(args[0]); len(similar) > 0 {
+		hint = fmt.Sprintf("; did you mean %q?", similar[0])
+	}
+	return fmt.Errorf("unknown command %q%s", args[0], hint)
+}
+
+// noArgs refuses all arguments.
+func noArgs(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%q takes no arguments, got %q", c.CommandPath(), args)
+	}
+	return nil
+}
+
+// usageArgs makes a mistake in the arguments a usageError.
+func usageArgs(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if err := check(c, args); err != nil {
+			return usageError{err}
+		}
+		return nil
+	}
 }
 
 // exitError carries an exit status out of a command; err, if any, is printed.
