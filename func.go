@@ -2,9 +2,9 @@ package cutoff
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/cutoff-run/cutoff/internal/codec"
@@ -123,13 +123,23 @@ func RegisterError[E error](name string, err E) E {
 	return err
 }
 
-// matching names the registered errors that err matches.
-func matching(err error) []string {
+// matching names the registered errors that an error with this chain matches,
+// by the rules of errors.Is.
+func matching(chain []error) []string {
 	var names []string
 	for _, s := range registry.sentinels {
-		if errors.Is(err, s.err) {
+		if slices.ContainsFunc(chain, func(err error) bool { return is(err, s.err) }) {
 			names = append(names, s.name)
 		}
 	}
 	return names
+}
+
+// is compares two errors without what they wrap.
+func is(err, target error) bool {
+	if reflect.TypeOf(target).Comparable() && err == target {
+		return true
+	}
+	x, ok := err.(interface{ Is(error) bool })
+	return ok && x.Is(target)
 }

@@ -183,7 +183,7 @@ func (s *server) finish(c *Running, m wire.Meter, out []byte, err error) {
 		s.reply(wire.KindRefused, c, m, wire.Refusal{
 			Direction: convert.Direction, Type: convert.Type, Message: convert.Err.Error()})
 	default:
-		s.reply(wire.KindError, c, m, wire.Error{Chain: chain(nil, err), Sentinels: s.program.Sentinels(err)})
+		s.reply(wire.KindError, c, m, s.describe(err))
 	}
 }
 
@@ -203,24 +203,35 @@ func (s *server) end(c *Running) {
 	s.mu.Unlock()
 }
 
-// chainBound keeps a chain that wraps itself from going on for ever.
+// describe says of an error what can travel.
+func (s *server) describe(err error) wire.Error {
+	chain := unwrapAll(nil, err)
+	e := wire.Error{Sentinels: s.program.Sentinels(chain)}
+	for _, err := range chain {
+		e.Chain = append(e.Chain, wire.Link{Type: reflect.TypeOf(err).String(), Message: err.Error()})
+	}
+	return e
+}
+
+// chainBound keeps an error that wraps itself from going on for ever, as it
+// does in errors.Is.
 const chainBound = 100
 
-// chain lists err and what it wraps, depth first.
-func chain(links []wire.Link, err error) []wire.Link {
-	if err == nil || len(links) == chainBound {
-		return links
+// unwrapAll appends err and what it wraps, depth first.
+func unwrapAll(chain []error, err error) []error {
+	if err == nil || len(chain) == chainBound {
+		return chain
 	}
-	links = append(links, wire.Link{Type: reflect.TypeOf(err).String(), Message: err.Error()})
+	chain = append(chain, err)
 	switch e := err.(type) {
 	case interface{ Unwrap() error }:
-		links = chain(links, e.Unwrap())
+		return unwrapAll(chain, e.Unwrap())
 	case interface{ Unwrap() []error }:
 		for _, w := range e.Unwrap() {
-			links = chain(links, w)
+			chain = unwrapAll(chain, w)
 		}
 	}
-	return links
+	return chain
 }
 
 // leftBehind counts the goroutines beyond those that were there before.

@@ -20,8 +20,9 @@ type Program struct {
 	Fingerprint []byte
 	// Lookup finds a registered function by its name.
 	Lookup func(name string) (Function, bool)
-	// Sentinels names the registered errors that err matches.
-	Sentinels func(err error) []string
+	// Sentinels names the registered errors that an error matches, given as
+	// its chain: the error and all that it wraps.
+	Sentinels func(chain []error) []string
 }
 
 // Function is a registered function behind its codec. An error that is a
