@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"time"
+
+	"github.com/cutoff-run/cutoff"
+)
+
+var (
+	echo = cutoff.Register("bench.echo", func(_ context.Context, b []byte) ([]byte, error) { return b, nil })
+	spin = cutoff.Register("bench.spin", func(context.Context, int) (int, error) {
+		for {
+		}
+	})
+)
+
+// The sizes of one round.
+const (
+	warmCalls  = 5000
+	freshCalls = 100
+	cutoffs    = 20
+)
+
+// pools are the pools that the calls run on.
+type pools struct {
+	warmPool, freshPool *cutoff.Pool
+}
+
+func openPools() (*pools, error) {
+	limits := cutoff.Limits{Timeout: time.Minute}
+	warm, err := cutoff.NewPool(cutoff.PoolOptions{Workers: 1, Spares: 1, Limits: limits})
+	if err != nil {
+		return nil, err
+	}
+	fresh, err := cutoff.NewPool(cutoff.PoolOptions{Workers: 1, Spares: 1, MaxCalls: 1, Limits: limits})
+	if err != nil {
+		warm.Kill()
+		return nil, err
+	}
+	return &pools{warm, fresh}, nil
+}
+
+func (p *pools) close() {
+	p.warmPool.Kill()
+	p.freshPool.Kill()
+}
+
+// warm is the round trip of 64 bytes, one at a time: a call under a limit
+// beside the bare pipe that it goes through.
+func (p *pools) warm() group {
+	return group{"warm call, 64 bytes", []subject{
+		{name: "two pipes and cat", run: func(context.Context) (float64, error) { return pingPong(warmCalls) }},
+		{name: "cutoff", run: func(ctx context.Context) (float64, error) { return calls(ctx, p.warmPool, warmCalls) }},
+	}}
+}
+
+// fresh is a new process for each call, one after the other.
+func (p *pools) fresh() group {
+	return group{"fresh process for each call", []subject{
+		{name: "os/exec of this program", run: func(ctx context.Context) (float64, error) {
+			return each(freshCalls, func() error { return exec.CommandContext(ctx, "/proc/self/exe", "-h").Run() })
+		}},
+		{name: "cutoff, MaxCalls 1", run: func(ctx context.Context) (float64, error) { return calls(ctx, p.freshPool, freshCalls) }},
+	}}
+}
+
+func calls(ctx context.Context, pool *cutoff.Pool, n int) (float64, error) {
+	in := make([]byte, 64)
+	return each(n, func() error {
+		_, err := echo.Call(ctx, pool, in)
+		return err
+	})
+}
+
+// each returns the mean seconds of n times do.
+func each(n int, do func() error) (float64, error) {
+	begun := time.Now()
+	for range n {
+		if err := do(); err != nil {
+			return 0, err
+		}
+	}
+	return time.Since(begun).Seconds() / float64(n), nil
+}
+
+// overshoot is the time from the deadline of an endless call to the moment
+// its process is gone, beside a bare kill and wait.
+func (p *pools) overshoot() group {
+	return group{"deadline to gone, busy worker", []subject{
+		{name: "kill and wait of a busy process", run: killFloor},
+		{name: "cutoff", run: func(ctx context.Context) (float64, error) {
+			pool := p.warmPool.With(cutoff.Limits{Timeout: 20 * time.Millisecond})
+			var late []float64
+			for range cutoffs {
+				_, err := spin.Call(ctx, pool, 0)
+				var cut *cutoff.CutoffError
+				if !errors.As(err, &cut) {
+					return 0, fmt.Errorf("not cut off: %w", err)
+				}
+				late = append(late, cut.Result.Overshoot.Seconds())
+			}
+			return median(late), nil
+		}},
+	}}
+}
+
+// killFloor is what the machine needs to end a process that is busy.
+func killFloor(ctx context.Context) (float64, error) {
+	var took []float64
+	for range cutoffs {
+		c := exec.CommandContext(ctx, "sh", "-c", "echo; while :; do :; done")
+		ready, err := c.StdoutPipe()
+		if err != nil {
+			return 0, err
+		}
+		if err := c.Start(); err != nil {
+			return 0, err
+		}
+		if _, err := ready.Read(make([]byte, 1)); err != nil {
+			return 0, err
+		}
+		begun := time.Now()
+		_ = c.Process.Kill()
+		_ = c.Wait() // says that it was killed
+		took = append(took, time.Since(begun).Seconds())
+	}
+	return median(took), nil
+}
+
+// pingPong sends 64 bytes to cat and back, n times, through Go's own files.
+func pingPong(n int) (float64, error) {
+	c := exec.Command("cat")
+	in, err := c.StdinPipe()
+	if err != nil {
+		return 0, err
+	}
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return 0, err
+	}
+	c.Stderr = os.Stderr
+	if err := c.Start(); err != nil {
+		return 0, err
+	}
+	b := slices.Repeat([]byte{'x'}, 64)
+	mean, err := each(n, func() error {
+		if _, err := in.Write(b); err != nil {
+			return err
+		}
+		for got := 0; got < len(b); {
+			k, err := out.Read(b[got:])
+			if err != nil {
+				return err
+			}
+			got += k
+		}
+		return nil
+	})
+	in.Close()
+	return mean, errors.Join(err, c.Wait())
+}
