@@ -108,18 +108,42 @@ func (h *cgroupHold) kill(t *Tree) error {
 }
 
 func (h *cgroupHold) clear(t *Tree) (left int, err error) {
-	if pop, err := h.populated(); err == nil && !pop {
-		return 0, removeCgroup(h.dir)
+	pop, err := h.populated()
+	if err != nil {
+		return 0, ignoreNotExist(err) // cleared before
 	}
+	if pop {
+		if left, err = h.end(t); err != nil {
+			return left, err
+		}
+	}
+	h.reapAdopted(t)
+	return left, removeCgroup(h.dir)
+}
+
+// end kills the members, waits until none is left and tells how many they were.
+func (h *cgroupHold) end(t *Tree) (n int, err error) {
 	pids, err := h.members()
 	if err == nil {
-		left = len(pids)
 		err = h.kill(t)
 	}
 	if err == nil {
 		err = h.emptied()
 	}
-	return left, errors.Join(err, ignoreNotExist(removeCgroup(h.dir)))
+	return len(pids), err
+}
+
+// reapAdopted reaps dead members that have become children of this program.
+// Only an init process (in a container, say) and a child subreaper adopt any.
+func (h *cgroupHold) reapAdopted(t *Tree) {
+	if adopts, _ := getSubreaper(); !adopts && os.Getpid() != 1 {
+		return
+	}
+	for _, pid := range childrenOf(os.Getpid()) {
+		if st, ok := readStat(pid); ok && st.dead() && pid != t.pid && inCgroup(pid, h.dir) {
+			_, _ = syscall.Wait4(pid, nil, unix.WNOHANG, nil)
+		}
+	}
 }
 
 // emptied returns once nothing lives in the cgroup. It reads the state again

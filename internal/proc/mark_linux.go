@@ -4,6 +4,9 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"math"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -71,12 +74,9 @@ func (m mark) env(env []string) []string {
 	return append(out, treeVar+"="+value)
 }
 
-// set marks a process that has just been started, and what it may have started
-// in the moment before. What is born later inherits the mark.
+// set marks a process and what it has started before. What is born later
+// inherits the mark.
 func (m mark) set(pid int) {
-	if !mayLimit() {
-		return // the variable has to do
-	}
 	if unix.Prlimit(pid, unix.RLIMIT_LOCKS, &unix.Rlimit{Cur: uint64(m), Max: unix.RLIM_INFINITY}, nil) != nil {
 		return
 	}
@@ -85,17 +85,79 @@ func (m mark) set(pid int) {
 	}
 }
 
-// on reports whether the process carries the mark.
-func (m mark) on(pid int) bool {
-	if locksLimit(pid) == uint64(m) {
-		return true
+// A leader is marked from outside, as soon as its start is known. In the
+// moment before, it may already have started a daemon that left its session,
+// lost its parent and threw its environment away. newborn finds such ones.
+type newborn struct {
+	before map[int]bool // the children of the main thread before the start
+}
+
+func beforeBirth() newborn {
+	b := newborn{before: map[int]bool{}}
+	for _, pid := range childrenOfThread(os.Getpid(), os.Getpid()) {
+		b.before[pid] = true
 	}
-	for token := range strings.SplitSeq(envOf(pid, treeVar), ",") {
-		if token == m.token() {
-			return true
+	return b
+}
+
+// mark marks the leader and what it started before it was marked.
+func (b newborn) mark(leader int, m mark) {
+	if !mayLimit() {
+		return // the variable has to do
+	}
+	m.set(leader)
+	for again := true; again; { // until nothing new came while we looked
+		again = false
+		for _, pid := range childrenOfThread(os.Getpid(), os.Getpid()) {
+			if pid != leader && !b.before[pid] {
+				b.before[pid] = true
+				if m.orphaned(pid) {
+					m.set(pid)
+					again = true
+				}
+			}
 		}
 	}
-	return false
+}
+
+// orphaned reports whether a new child of the main thread, where adopted ones
+// go, is an orphan of the tree that is being started. It is if it has the
+// tree's variable still. If it has no such variable, it might also be a child
+// that another part of this program started from that thread in the same
+// instant: such a one would be in our session or have something of our
+// environment.
+func (m mark) orphaned(pid int) bool {
+	st, ok := readStat(pid)
+	if !ok || locksLimit(pid) != math.MaxUint64 { // marked already
+		return false
+	}
+	env := environ(pid)
+	for _, kv := range env {
+		if value, ok := strings.CutPrefix(kv, treeVar+"="); ok {
+			return m.in(value)
+		}
+	}
+	if own, ok := readStat(os.Getpid()); !ok || st.session == own.session {
+		return false
+	}
+	own := os.Environ()
+	return !slices.ContainsFunc(env, func(kv string) bool {
+		switch key, _, _ := strings.Cut(kv, "="); key {
+		case "PWD", "OLDPWD", "SHLVL", "_": // a shell sets them anew
+			return false
+		}
+		return slices.Contains(own, kv)
+	})
+}
+
+// in reports whether the mark is one of those in the variable's value.
+func (m mark) in(value string) bool {
+	return slices.Contains(strings.Split(value, ","), m.token())
+}
+
+// on reports whether the process carries the mark.
+func (m mark) on(pid int) bool {
+	return locksLimit(pid) == uint64(m) || m.in(envOf(pid, treeVar))
 }
 
 // programOn reports whether the process carries any mark of the program.

@@ -60,7 +60,9 @@ type Spec struct {
 	// Dir is the working directory; "" means the caller's.
 	Dir string
 	// Files become the descriptors 0, 1, 2, …; nil or missing ones of the
-	// first three are the null device. No other descriptor is passed on.
+	// first three are the null device. Nothing else that this program opened
+	// is passed on; what it inherited itself without close-on-exec is, as from
+	// a shell.
 	Files []*os.File
 	// Foreground keeps the leader in the caller's process group, so that it
 	// may use the terminal. The zero value gives it a group of its own.

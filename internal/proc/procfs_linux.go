@@ -91,14 +91,22 @@ func processes() (all map[int]stat, gone int) {
 // childrenOf lists the children of a process, as far as the kernel tells them
 // while they come and go.
 func childrenOf(pid int) (kids []int) {
-	dir := "/proc/" + strconv.Itoa(pid) + "/task"
-	threads, _ := os.ReadDir(dir)
+	threads, _ := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/task")
 	for _, thread := range threads {
-		b, _ := os.ReadFile(dir + "/" + thread.Name() + "/children")
-		for _, f := range strings.Fields(string(b)) {
-			if kid, err := strconv.Atoi(f); err == nil {
-				kids = append(kids, kid)
-			}
+		if tid, err := strconv.Atoi(thread.Name()); err == nil {
+			kids = append(kids, childrenOfThread(pid, tid)...)
+		}
+	}
+	return kids
+}
+
+// childrenOfThread lists the children that one thread started. A process that
+// is adopted becomes a child of the main thread (whose id is the process's).
+func childrenOfThread(pid, tid int) (kids []int) {
+	b, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/task/" + strconv.Itoa(tid) + "/children")
+	for f := range strings.FieldsSeq(string(b)) {
+		if kid, err := strconv.Atoi(f); err == nil {
+			kids = append(kids, kid)
 		}
 	}
 	return kids
@@ -186,14 +194,19 @@ func locksLimit(pid int) uint64 {
 	return v
 }
 
-// envOf returns a variable of the environment that the process was executed
-// with; "" if it has none or does not let us look.
-func envOf(pid int, name string) string {
+// environ returns the environment that the process was executed with; nil if it
+// does not let us look.
+func environ(pid int) []string {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
 	if err != nil {
-		return ""
+		return nil
 	}
-	for kv := range strings.SplitSeq(string(b), "\x00") {
+	return strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
+}
+
+// envOf returns a variable of the environment of a process, or "".
+func envOf(pid int, name string) string {
+	for _, kv := range environ(pid) {
 		if v, ok := strings.CutPrefix(kv, name+"="); ok {
 			return v
 		}

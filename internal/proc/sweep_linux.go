@@ -43,12 +43,13 @@ func startSwept(s Spec) (*Tree, error) {
 	}
 	h := &sweepHold{mark: newMark(), known: map[int]uint64{}}
 	s.Env = h.mark.env(s.Env)
+	birth := beforeBirth()
 	pid, pidfd, err := spawn(s, &syscall.SysProcAttr{})
 	if err != nil {
 		reaper.release()
 		return nil, err
 	}
-	h.mark.set(pid)
+	birth.mark(pid, h.mark)
 	t := newTree(pid, h)
 	t.watch(pidfd, s.OnStop)
 	return t, nil

@@ -1,0 +1,224 @@
+package proc
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// bound is more time than anything here takes; it decides nothing else.
+const bound = 20 * time.Second
+
+// hostile are trees that try to outlive their end. Each is a shell script that
+// writes a byte to descriptor 3 for each process that is up; every process
+// keeps that descriptor, so that the pipe's end proves that none is left. All
+// are bounded in count and in time.
+var hostile = []struct {
+	name   string
+	script string
+	ready  int // bytes to wait for
+	stays  int // members besides the leader once it is ready; -1: changing
+}{
+	{"sleeper", `echo >&3; exec sleep 60`, 1, 0},
+	{"background", `(echo >&3; exec sleep 60) & echo >&3; wait`, 2, 1},
+	{"own group", `exec bash -mc 2>/dev/null '(echo >&3; exec sleep 60) & echo >&3; wait'`, 2, 1},
+	{"own session", `setsid sh -c 'echo >&3; exec sleep 60' & echo >&3; wait`, 2, 1},
+	{"double fork", `(sh -c 'echo >&3; exec sleep 60' &); echo >&3; exec sleep 60`, 2, 1},
+	{"daemon without environment", `(env -i /usr/bin/setsid /bin/sh -c 'echo >&3; exec /bin/sleep 60' &); echo >&3; exec sleep 60`, 2, 1},
+	{"daemon's grandchildren", `(env -i setsid sh -c '(env -i setsid sh -c "echo >&3; exec sleep 60" &) ; echo >&3; exec sleep 60' &); echo >&3; exec sleep 60`, 3, 2},
+	{"ignores signals", `trap '' HUP INT QUIT TERM USR1 USR2 TSTP; (echo >&3; exec sleep 60) & echo >&3; wait`, 2, 1},
+	{"stopped", `sh -c 'echo >&3; kill -STOP $$; exec sleep 60' & echo >&3; wait`, 2, -1}, // without its parent the kernel continues it
+	{"output closed", `exec 0<&- 1>&- 2>&-; (echo >&3; exec sleep 60) & echo >&3; wait`, 2, 1},
+	{"fork bomb", `f() { echo >&3; [ $1 -eq 0 ] || { f $(($1-1)) & f $(($1-1)) & }; sleep 60; }; f 6`, 60, -1},
+	{"comet", comet, 20, -1},
+}
+
+// comet is a process that forks and exits all the time, each in a session of
+// its own, for 3,000 generations at most.
+const comet = `export S='echo >&3; [ $1 -gt 0 ] || exit 0; setsid sh -c "$S" sh $(($1-1)) & exit 0'
+sh -c "$S" sh 3000; exec sleep 60`
+
+// trial is one hostile tree and the pipe that its members hold.
+type trial struct {
+	t    *testing.T
+	tree *Tree
+	r, w *os.File
+}
+
+// levels are the ways to start a tree that the test machine has.
+func eachLevel(t *testing.T, f func(t *testing.T, start func(Spec) (*Tree, error))) {
+	t.Helper()
+	c := inForce()
+	if c.err != nil {
+		t.Fatal(c.err)
+	}
+	t.Run("cgroup", func(t *testing.T) {
+		if c.cgroups == nil {
+			_, err := openCgroups()
+			t.Skip("no cgroup to be had:", err)
+		}
+		f(t, (&containment{cgroups: c.cgroups, forced: true}).start)
+	})
+	t.Run("sweep", func(t *testing.T) { f(t, (&containment{forced: true}).start) })
+}
+
+// shell starts a script with the pipe as its descriptor 3.
+func shell(t *testing.T, start func(Spec) (*Tree, error), script string) *trial {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := &trial{t: t, r: r, w: w}
+	t.Cleanup(tr.cleanup)
+	tr.tree, err = start(Spec{
+		Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: os.Environ(),
+		Files: []*os.File{nil, nil, os.Stderr, w},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tr
+}
+
+// ready waits until n processes are up.
+func (tr *trial) ready(n int) {
+	tr.t.Helper()
+	_ = tr.r.SetReadDeadline(time.Now().Add(bound))
+	if _, err := io.ReadFull(tr.r, make([]byte, n)); err != nil {
+		tr.t.Fatalf("the tree did not come up: %v", err)
+	}
+}
+
+// ended waits for the leader.
+func (tr *trial) ended() Status {
+	tr.t.Helper()
+	if !tr.tree.wait(bound) {
+		tr.t.Fatal("the leader has not ended")
+	}
+	return tr.tree.Status()
+}
+
+// gone fails unless no process holds the pipe: at once, for Close has returned.
+func (tr *trial) gone() {
+	tr.t.Helper()
+	if left := tr.holders(); len(left) > 0 {
+		tr.t.Errorf("alive after Close: %v", left)
+	}
+	tr.w.Close()
+	tr.w = nil
+	_ = tr.r.SetReadDeadline(time.Now().Add(bound))
+	if _, err := io.Copy(io.Discard, tr.r); err != nil {
+		tr.t.Errorf("the pipe is still held: %v", err)
+	}
+}
+
+// holders lists the living processes that hold the pipe, but this one.
+func (tr *trial) holders() (pids []int) {
+	var want unix.Stat_t
+	if err := unix.Fstat(int(tr.r.Fd()), &want); err != nil {
+		tr.t.Fatal(err)
+	}
+	_ = unix.SetNonblock(int(tr.r.Fd()), true) // Fd has made it blocking
+	fds, _ := filepath.Glob("/proc/[0-9]*/fd/3")
+	for _, fd := range fds {
+		if to, _ := os.Readlink(fd); to == fmt.Sprintf("pipe:[%d]", want.Ino) {
+			var pid int
+			_, _ = fmt.Sscanf(fd, "/proc/%d/", &pid)
+			if st, ok := readStat(pid); ok && !st.dead() && pid != os.Getpid() {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
+}
+
+// cleanup leaves nothing behind, whatever the test found.
+func (tr *trial) cleanup() {
+	if tr.tree != nil {
+		tr.tree.Kill()
+		_, _ = tr.tree.Close()
+	}
+	for range 100 {
+		pids := tr.holders()
+		for _, pid := range pids {
+			_ = unix.Kill(pid, unix.SIGKILL)
+		}
+		if len(pids) == 0 {
+			break
+		}
+	}
+	tr.r.Close()
+	tr.w.Close()
+}
+
+// clean fails if something of the tree is left: zombies, its cgroup.
+func (tr *trial) clean() {
+	tr.t.Helper()
+	for _, pid := range childrenOf(os.Getpid()) {
+		if st, ok := readStat(pid); ok && st.dead() && pid != keeper.pid {
+			tr.t.Errorf("a zombie is left: %+v", st)
+		}
+	}
+	if h, ok := tr.tree.hold.(*cgroupHold); ok {
+		if _, err := os.Stat(h.dir); !errors.Is(err, os.ErrNotExist) {
+			tr.t.Errorf("the cgroup %s is left", h.dir)
+		}
+	}
+}
+
+func TestKillLeavesNothing(t *testing.T) {
+	eachLevel(t, func(t *testing.T, start func(Spec) (*Tree, error)) {
+		for _, h := range hostile {
+			t.Run(h.name, func(t *testing.T) {
+				tr := shell(t, start, h.script)
+				tr.ready(h.ready)
+				tr.tree.Kill()
+				if st := tr.ended(); st.Signal != syscall.SIGKILL {
+					t.Errorf("the leader ended with %v", st)
+				}
+				if _, err := tr.tree.Close(); err != nil {
+					t.Error(err)
+				}
+				tr.gone()
+				tr.clean()
+			})
+		}
+	})
+}
+
+// TestCloseEndsLeftovers lets the leader end by itself and leave everything
+// else behind.
+func TestCloseEndsLeftovers(t *testing.T) {
+	eachLevel(t, func(t *testing.T, start func(Spec) (*Tree, error)) {
+		for _, h := range hostile {
+			t.Run(h.name, func(t *testing.T) {
+				if h.stays == 0 {
+					t.Skip("it has nothing to leave")
+				}
+				tr := shell(t, start, h.script)
+				tr.ready(h.ready)
+				if err := unix.Kill(tr.tree.PID(), unix.SIGKILL); err != nil { // the leader alone
+					t.Fatal(err)
+				}
+				tr.ended()
+				leaked, err := tr.tree.Close()
+				if err != nil {
+					t.Error(err)
+				}
+				if h.stays >= 0 && leaked != h.stays {
+					t.Errorf("%d left behind, want %d", leaked, h.stays)
+				}
+				tr.gone()
+				tr.clean()
+			})
+		}
+	})
+}
