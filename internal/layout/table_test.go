@@ -37,7 +37,7 @@ cmd/cutoff/internal/cli:       internal/proc internal/outcome cutoff journal bat
                                github.com/spf13/cobra golang.org/x/sys
                                golang.org/x/term mvdan.cc/sh/v3
 cmd/cutoff:                    cutoff cmd/cutoff/internal/cli
-examples/...:                  cutoff journal rsc.io/pdf github.com/dlclark/regexp2
+examples/...:                  cutoff journal rsc.io/pdf github.com/dlclark/regexp2 github.com/crillab/gophersat
 bench/...:                     *
 
 tests of all:                  internal/leak
