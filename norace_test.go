@@ -1,0 +1,5 @@
+//go:build !race
+
+package cutoff
+
+const raceEnabled = false
