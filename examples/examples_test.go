@@ -134,7 +134,7 @@ func bestSoFar(t *testing.T, bin string) {
 
 func crash(t *testing.T, bin string) {
 	want := []string{
-		"panics: cutoff: crashed: panic: runtime error: index out of range [7] with length 0 in parseDocument",
+		"panics: cutoff: crashed: panic: runtime error: index out of range [7] with length 3 in parseDocument",
 		"works: fine",
 		"panics in a goroutine: cutoff: crashed: panic: nobody can recover this one",
 		"races on a map: cutoff: crashed: fatal error: concurrent map writes",

@@ -49,7 +49,7 @@ func (s *summary) add(a attempt) {
 	switch {
 	case a.result.Outcome.CutOff():
 		s.lost[a.kind] += a.result.Wall
-		smallest := append(s.cut[a.kind], a.task)
+		smallest := append(slices.Clone(s.cut[a.kind]), a.task)
 		slices.SortFunc(smallest, func(x, y task) int {
 			return cmp.Or(cmp.Compare(x.size, y.size), cmp.Compare(x.number, y.number))
 		})

@@ -32,7 +32,7 @@ func main() {
 		case errors.Is(err, cutoff.ErrTimeout):
 			fmt.Println("took too long")
 		case err != nil:
-			log.Fatal(err)
+			fmt.Println("failed:", err)
 		default:
 			fmt.Println(out)
 		}
