@@ -3,10 +3,10 @@
 //
 // Its rules are these. Each fenced block says what it is:
 //
-//	sh    a script for sh, run as a whole with -e: every command in it must
-//	      succeed. It runs in a copy of the checkout, as a reader would after
-//	      git clone, with a fresh build of cutoff in PATH. What a block writes
-//	      is there for the blocks after it.
+//	sh    commands, one a line; a backslash at its end continues a line. Each
+//	      is run by a sh of its own and must succeed. They run in a copy of
+//	      the checkout, as a reader would after git clone, with a fresh build
+//	      of cutoff in PATH. What one writes is there for those after it.
 //	go    a whole file. It is compiled against the library of the checkout
 //	      and, if it is a program, run.
 //	text  in the same section after one of these: what that prints, standard
@@ -16,7 +16,7 @@
 // A comment right before a block changes how it is taken:
 //
 //	<!-- readme: skip, REASON -->     neither run nor compared
-//	<!-- readme: exit N -->           the status with which the block ends
+//	<!-- readme: exit N -->           one command ends with this status
 //	<!-- readme: numbers vary -->     any number will do for each number shown
 //
 // A block of another kind, or one without a kind, has to be skipped by such a
@@ -36,7 +36,7 @@ type Block struct {
 	Kind   string // "sh", "go", "text" or whatever stands after the fence
 	Text   string // its lines, each with its line feed
 	Skip   string // why it is not run; "" = it is
-	Exit   int    // the exit status it ends with
+	Exit   int    // one of its commands ends with this exit status
 	Vary   bool   // numbers may differ
 	Output *Block // for sh and go: what it prints; nil = not told
 }
@@ -138,6 +138,9 @@ func (b *Block) mark(marker string) error {
 		return nil
 	case word == "exit" && b.Kind != "text":
 		n, err := strconv.Atoi(rest)
+		if err == nil && n == 0 {
+			err = errors.New("exit 0 needs no marker")
+		}
 		b.Exit = n
 		return err
 	}

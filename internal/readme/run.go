@@ -44,30 +44,56 @@ func NewRunner(ctx context.Context, checkout, scratch string) (*Runner, error) {
 	return r, nil
 }
 
-// Run runs a block and compares what it prints and its exit status with what
-// the document says. A skipped block is fine.
+// Run runs a block and compares what it prints and how it exits with what the
+// document says. A skipped block is fine.
 func (r *Runner) Run(ctx context.Context, b *Block) error {
 	if b.Skip != "" {
 		return nil
 	}
-	argv := []string{"sh", "-eu", "-c", b.Text}
+	commands, err := r.commands(ctx, b)
+	if err != nil {
+		return err
+	}
+	var printed strings.Builder
+	unmet := b.Exit // the status that is still to come
+	for _, argv := range commands {
+		out, code, err := r.exec(ctx, argv...)
+		printed.WriteString(out)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%q: %w; it printed\n%s", argv, err, out)
+		case code == unmet:
+			unmet = 0
+		case code != 0:
+			return fmt.Errorf("%q: exit status %d; it printed\n%s", argv, code, out)
+		}
+	}
+	if unmet != 0 {
+		return fmt.Errorf("no command ended with exit status %d; they printed\n%s", unmet, printed.String())
+	}
+	if b.Output != nil && b.Output.Skip == "" && !b.Output.Matches(printed.String()) {
+		return fmt.Errorf("it printed\n%s\nand the document shows\n%s", printed.String(), b.Output.Text)
+	}
+	return nil
+}
+
+// commands returns what is to be run for a block.
+func (r *Runner) commands(ctx context.Context, b *Block) ([][]string, error) {
 	if b.Kind == "go" {
 		program, err := r.build(ctx, b)
 		if program == "" || err != nil {
-			return err
+			return nil, err
 		}
-		argv = []string{program}
+		return [][]string{{program}}, nil
 	}
-	out, code, err := r.exec(ctx, argv...)
-	switch {
-	case err != nil:
-		return fmt.Errorf("%w; it printed\n%s", err, out)
-	case code != b.Exit:
-		return fmt.Errorf("exit status %d, want %d; it printed\n%s", code, b.Exit, out)
-	case b.Output != nil && b.Output.Skip == "" && !b.Output.Matches(out):
-		return fmt.Errorf("it printed\n%s\nand the document shows\n%s", out, b.Output.Text)
+	var all [][]string
+	script := strings.ReplaceAll(b.Text, "\\\n", "")
+	for line := range strings.Lines(script) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			all = append(all, []string{"sh", "-u", "-c", line})
+		}
 	}
-	return nil
+	return all, nil
 }
 
 // build compiles a go block and returns the program, or "" if it is none. The
