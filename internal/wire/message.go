@@ -7,20 +7,20 @@ import (
 )
 
 // Meter is what a call used, as the worker measured it. It stands at the head
-// of every reply: user and system time in nanoseconds, the worker's peak
+// of every reply: wall, user and system time in nanoseconds, the worker's peak
 // resident set in bytes and the number of goroutines that the call left
 // behind, 8 bytes each.
 type Meter struct {
-	User, System time.Duration
-	MaxRSS       int64
-	Goroutines   int
+	Wall, User, System time.Duration
+	MaxRSS             int64
+	Goroutines         int
 }
 
-const meterSize = 32
+const meterSize = 40
 
 // Append appends m's encoding to b.
 func (m Meter) Append(b []byte) []byte {
-	for _, n := range [...]int64{int64(m.User), int64(m.System), m.MaxRSS, int64(m.Goroutines)} {
+	for _, n := range [...]int64{int64(m.Wall), int64(m.User), int64(m.System), m.MaxRSS, int64(m.Goroutines)} {
 		b = binary.LittleEndian.AppendUint64(b, uint64(n))
 	}
 	return b
@@ -32,7 +32,7 @@ func CutMeter(payload []byte) (Meter, []byte, error) {
 		return Meter{}, nil, ErrGarbled
 	}
 	n := func(i int) int64 { return int64(binary.LittleEndian.Uint64(payload[8*i:])) }
-	return Meter{time.Duration(n(0)), time.Duration(n(1)), n(2), int(n(3))}, payload[meterSize:], nil
+	return Meter{time.Duration(n(0)), time.Duration(n(1)), time.Duration(n(2)), n(3), int(n(4))}, payload[meterSize:], nil
 }
 
 // CallHead encodes the payload of a KindCall up to the input. The name has at

@@ -141,7 +141,7 @@ func TestTooLarge(t *testing.T) {
 }
 
 func TestMeter(t *testing.T) {
-	want := Meter{User: time.Second, System: 7, MaxRSS: 1 << 40, Goroutines: 3}
+	want := Meter{Wall: time.Minute, User: time.Second, System: 7, MaxRSS: 1 << 40, Goroutines: 3}
 	got, rest, err := CutMeter(append(want.Append(nil), "rest"...))
 	if err != nil || got != want || string(rest) != "rest" {
 		t.Errorf("got %+v, %q, %v", got, rest, err)

@@ -182,6 +182,11 @@ func (a *attempt) reply(f wire.Frame, now time.Time) {
 	if d, ok := a.due(); ok && now.After(d) {
 		a.end.Overshoot = now.Sub(d)
 	}
+	// A short call may be over before its start is seen here. No limit is
+	// measured by the worker's own account, only the record is.
+	if began := now.Add(-m.Wall); began.Before(a.end.Started) {
+		a.end.Started = began
+	}
 	a.over = true
 }
 

@@ -139,6 +139,7 @@ func (s *server) call(f wire.Frame) {
 		return
 	}
 
+	began := time.Now()
 	returned := false
 	defer func() {
 		if !returned { // a panic, or runtime.Goexit
@@ -147,14 +148,14 @@ func (s *server) call(f wire.Frame) {
 			if v != nil {
 				p.Value = fmt.Sprint(v) // which survives a value whose own methods panic
 			}
-			s.reply(wire.KindPanic, c, s.since(before), p)
+			s.reply(wire.KindPanic, c, s.since(before, began), p)
 		}
 	}()
 	out, err := fn(ctx, in)
 	returned = true
 
 	cancel(context.Canceled) // so that goroutines which listen to it can end
-	m := s.since(before)
+	m := s.since(before, began)
 	m.Goroutines = leftBehind(goroutines)
 	s.finish(c, m, out, err)
 }
@@ -244,8 +245,10 @@ func leftBehind(before int) int {
 	return 0
 }
 
-func (s *server) since(before wire.Meter) wire.Meter {
+func (s *server) since(before wire.Meter, began time.Time) wire.Meter {
+	wall := time.Since(began)
 	now := usage(s.peak)
+	now.Wall = wall
 	now.User -= before.User
 	now.System -= before.System
 	return now

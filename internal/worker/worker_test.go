@@ -36,6 +36,7 @@ var functions = map[string]Function{
 		for {
 		}
 	},
+	"nap":  func(context.Context, []byte) ([]byte, error) { time.Sleep(napTime); return nil, nil },
 	"obey": func(ctx context.Context, _ []byte) ([]byte, error) { <-ctx.Done(); return nil, ctx.Err() },
 	"report": func(ctx context.Context, in []byte) ([]byte, error) {
 		FromContext(ctx).Report(in)
@@ -66,6 +67,8 @@ var functions = map[string]Function{
 		select {}
 	},
 }
+
+const napTime = 200 * time.Microsecond
 
 // cycle wraps itself.
 type cycle struct{}
@@ -321,4 +324,25 @@ func TestExternalKill(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A call that is over before the pool sees its start took as long as it took.
+func TestShortCall(t *testing.T) {
+	t.Run("account", func(t *testing.T) {
+		now := time.Now()
+		a := &attempt{end: Ending{Started: now}, c: Call{Timeout: bound}}
+		a.reply(wire.Frame{Kind: wire.KindDone, Payload: wire.Meter{Wall: time.Second}.Append(nil)}, now)
+		if took := a.end.Ended.Sub(a.end.Started); took != time.Second || a.end.Overshoot != 0 {
+			t.Errorf("it took %v, %v too long; want 1s, and no overshoot", took, a.end.Overshoot)
+		}
+	})
+	t.Run("call", func(t *testing.T) {
+		w := start(t)
+		for range 20 {
+			end := w.Do(Call{Func: "nap", Timeout: bound})
+			if took := end.Ended.Sub(end.Started); took < napTime {
+				t.Errorf("a call that naps for %v took %v", napTime, took)
+			}
+		}
+	})
 }
