@@ -10,43 +10,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Signals as a shell gives them to a job: to the leader's process group. What
-// left the group is not asked; it can only be killed.
+// Signals as a shell gives them to a job: to a process group. What left the
+// group is not asked; it can only be killed.
 
 // SignalLeader sends sig to the leader alone. A leader that has ended is no
 // error.
 func (t *Tree) SignalLeader(sig syscall.Signal) error { return t.signalLeader(sig) }
 
-// SignalGroup sends sig once to the leader and to what is in its process
-// group, of the tree: if the leader is in the caller's group, the others in it
-// are left alone. A leader that has ended is no error.
+// SignalGroup is for a tree that was started with Foreground. It sends sig once
+// to the leader and to those members that are in the caller's process group;
+// the group's other processes are left alone. A leader that has ended is no
+// error.
 func (t *Tree) SignalGroup(sig syscall.Signal) error {
-	shared := false
-	err := t.unreaped(func() error {
-		group, err := unix.Getpgid(t.pid)
-		if err != nil {
-			return ignoreGone(err)
-		}
-		if shared = group == unix.Getpgrp(); shared {
-			return nil
-		}
-		if group != t.pid { // it has moved; those it left behind are its group still
-			err = ignoreGone(unix.Kill(t.pid, sig))
-		}
-		if e := ignoreGone(unix.Kill(-t.pid, sig)); err == nil {
-			err = e
-		}
-		return err
-	})
-	if err != nil || !shared {
-		return err
-	}
 	pids, sure := t.hold.(snapshot).direct(t)
+	err := t.signalLeader(sig)
 	for _, pid := range pids {
-		if st, ok := readStat(pid); !ok || st.pgrp != unix.Getpgrp() {
+		if st, ok := readStat(pid); pid == t.pid || !ok || st.pgrp != unix.Getpgrp() {
 			continue
 		}
-		if e := signalSure(pid, sig, sure); e != nil && err == nil {
+		if e := signalSure(pid, sig, sure); err == nil {
 			err = e
 		}
 	}

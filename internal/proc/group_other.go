@@ -10,6 +10,7 @@ func (t *Tree) SignalLeader(sig syscall.Signal) error {
 	return t.unreaped(func() error { return signalProcess(t.pid, sig) })
 }
 
-// SignalGroup sends sig to the leader and to what is in its process group, of
-// the tree. A leader that has ended is no error.
+// SignalGroup is for a tree that was started with Foreground. It sends sig to
+// the leader and to what else of the tree can be told from the caller's own. A
+// leader that has ended is no error.
 func (t *Tree) SignalGroup(sig syscall.Signal) error { return t.hold.signal(t, sig) }
