@@ -15,11 +15,12 @@ import (
 	"github.com/cutoff-run/cutoff/internal/proc"
 )
 
-// Signals and the terminal. Without a controlling terminal the command gets a
-// process group of its own, as the original's does. With one it stays in the
-// caller's group, so that it may use the terminal and gets what the keyboard
-// sends (docs/RUN.md has the reasons). What holds the tree together is not the
-// group but the containment of internal/proc.
+// Signals and the terminal. The command is in our process group, always.
+// Without a controlling terminal we make that group our own, as the original
+// does: time-outs that run time-outs rely on it. With one we stay in the
+// caller's, so that the command may use the terminal and gets what the
+// keyboard sends (docs/RUN.md has the reasons). What holds the tree together
+// is not the group but the containment of internal/proc.
 
 const (
 	alarmSignal = syscall.SIGALRM
@@ -87,7 +88,10 @@ func (j *job) prepare() (stop func()) {
 func (c *jobControl) start(j *job, spec proc.Spec) (*proc.Tree, error) {
 	runtime.LockOSThread()
 	unblockAlarm()
-	spec.Foreground = j.foreground || c.tty >= 0
+	spec.Foreground = true
+	if c.tty < 0 && !j.foreground {
+		_ = unix.Setpgid(0, 0) // a session's leader has its group already
+	}
 	if c.tty >= 0 {
 		stops := make(chan syscall.Signal, 16)
 		j.stops = stops
