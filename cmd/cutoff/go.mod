@@ -12,6 +12,7 @@ require (
 	golang.org/x/image v0.45.0
 	golang.org/x/sys v0.47.0
 	golang.org/x/term v0.45.0
+	golang.org/x/text v0.41.0 // indirect
 	mvdan.cc/sh/v3 v3.13.1
 )
 

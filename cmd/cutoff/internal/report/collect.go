@@ -1,0 +1,264 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/cutoff-run/cutoff"
+	"github.com/cutoff-run/cutoff/journal"
+)
+
+// maxRows is how many tasks a figure shows with a row and a name each.
+const maxRows = 60
+
+// A class is what a figure tells apart by color, mark and place.
+type class int
+
+// The classes, in the order of legends and of the profile.
+const (
+	classOK class = iota
+	classFailed
+	classCanceled
+	classCutOff
+	classNotStarted
+	classNoEnd // started, and the journal says no more: it runs, or the batch died
+	numClasses
+)
+
+func classOf(o cutoff.Outcome) class {
+	switch {
+	case o == cutoff.OK:
+		return classOK
+	case o.CutOff():
+		return classCutOff
+	case o == cutoff.Canceled:
+		return classCanceled
+	case o == cutoff.NotStarted:
+		return classNotStarted
+	}
+	return classFailed // failed and crashed
+}
+
+// Summary is what a report needs of a journal.
+type Summary struct {
+	// Header is that of the last run.
+	Header journal.Header
+	// Elapsed is the wall time of the batch, over all runs.
+	Elapsed time.Duration
+	// Work is the wall time of all attempts together, CutOffWork that of those
+	// that were cut off.
+	Work, CutOffWork time.Duration
+	// BadLines counts lines that are no records, FirstBad is the first.
+	BadLines int
+	FirstBad error
+
+	settled   [numClasses]histogram // the last attempt of every settled task
+	retried   int64                 // attempts that another one followed
+	begun     int64                 // tasks that have started in this run
+	begunDone int64                 // and those of them that are settled
+	ownLimit  int64                 // settled tasks with a cutoff of their own
+
+	rows     map[taskKey]int // index into order
+	order    []row
+	overflow bool // more than maxRows tasks: rows and order are nil
+
+	runStart, last time.Time
+}
+
+// taskKey tells tasks apart, also across the runs of a journal.
+type taskKey struct {
+	identity   string
+	occurrence int
+	seq        int64 // 0 where there is an identity
+}
+
+func keyOf(t *journal.Task) taskKey {
+	if t.Identity == "" {
+		return taskKey{seq: t.Seq}
+	}
+	return taskKey{identity: t.Identity, occurrence: t.Occurrence}
+}
+
+// row is a task in a figure: its latest attempt.
+type row struct {
+	name     string
+	class    class
+	wall     time.Duration
+	ownLimit bool          // its cutoff is not that of the batch
+	limit    time.Duration // its own cutoff; 0 means none
+	note     string        // what the class does not say: "exit 3", "idle"
+	attempt  int
+}
+
+// Collect reads a journal. Lines that are no records are counted and skipped.
+func Collect(r io.Reader) (*Summary, error) {
+	s := &Summary{rows: map[taskKey]int{}}
+	for rec, err := range journal.Read(r) {
+		var line *journal.LineError
+		switch {
+		case errors.As(err, &line):
+			if s.BadLines++; s.FirstBad == nil {
+				s.FirstBad = line
+			}
+			continue
+		case err != nil:
+			return nil, err
+		}
+		switch rec := rec.(type) {
+		case *journal.Header:
+			s.header(rec)
+		case *journal.Started:
+			s.started(rec)
+		case *journal.Ended:
+			s.ended(rec)
+		}
+	}
+	s.closeRun()
+	return s, nil
+}
+
+// header begins a run. What an earlier run left unsettled or gave up runs
+// again in this one, so that its word counts no more.
+func (s *Summary) header(h *journal.Header) {
+	s.closeRun()
+	s.Header = *h
+	s.runStart, s.last = h.Time, h.Time
+	s.begun, s.begunDone = 0, 0
+	s.settled[classCanceled], s.settled[classNotStarted] = histogram{}, histogram{}
+}
+
+func (s *Summary) closeRun() { s.Elapsed += s.last.Sub(s.runStart) }
+
+func (s *Summary) started(r *journal.Started) {
+	s.saw(r.Time)
+	if r.Attempt <= 1 {
+		s.begun++
+	}
+	s.put(&r.Task, row{class: classNoEnd, attempt: r.Attempt})
+}
+
+func (s *Summary) ended(r *journal.Ended) {
+	s.saw(r.Time)
+	c := classOf(r.Outcome)
+	s.Work += r.Wall
+	if c == classCutOff {
+		s.CutOffWork += r.Wall
+	}
+	if r.Retry {
+		s.retried++
+		return // the row stays that of a task without an end
+	}
+	if r.Attempt > 0 {
+		s.begunDone++
+	}
+	if s.hasOwnLimit(&r.Task) {
+		s.ownLimit++
+	}
+	s.settled[c].add(r.Wall)
+	s.put(&r.Task, row{class: c, wall: r.Wall, note: noteOf(r), attempt: r.Attempt})
+}
+
+// saw advances the clock of the run.
+func (s *Summary) saw(t time.Time) {
+	if t.After(s.last) {
+		s.last = t
+	}
+}
+
+func (s *Summary) hasOwnLimit(t *journal.Task) bool {
+	return t.Limits != nil && t.Limits.Timeout != s.Header.Limits.Timeout
+}
+
+// put adds a row or replaces that of the task's earlier attempt.
+func (s *Summary) put(t *journal.Task, r row) {
+	if s.overflow {
+		return
+	}
+	r.name = nameOf(t)
+	if s.hasOwnLimit(t) {
+		r.ownLimit, r.limit = true, t.Limits.Timeout
+	}
+	key := keyOf(t)
+	if i, ok := s.rows[key]; ok {
+		s.order[i] = r
+		return
+	}
+	if len(s.order) == maxRows {
+		s.overflow, s.rows, s.order = true, nil, nil
+		return
+	}
+	s.rows[key] = len(s.order)
+	s.order = append(s.order, r)
+}
+
+// nameOf returns what the user knows the task by.
+func nameOf(t *journal.Task) string {
+	switch {
+	case t.ID != "":
+		return t.ID
+	case len(t.Argv) > 0:
+		return strings.Join(t.Argv, " ")
+	case t.Cmd != "":
+		return t.Cmd
+	case t.Func != "":
+		return t.Func
+	}
+	return fmt.Sprintf("task %d", t.Seq)
+}
+
+// noteOf says what the class does not.
+func noteOf(r *journal.Ended) string {
+	switch {
+	case r.Outcome.CutOff() && r.Outcome != cutoff.Timeout:
+		return string(r.Outcome)
+	case r.Outcome == cutoff.Failed && r.ExitCode > 0:
+		return fmt.Sprintf("exit %d", r.ExitCode)
+	case r.Outcome == cutoff.Crashed && r.Signal != "":
+		return r.Signal
+	case r.Outcome == cutoff.Crashed:
+		return "crashed"
+	}
+	return ""
+}
+
+// Count returns the number of tasks of a class.
+func (s *Summary) count(c class) int64 {
+	if c == classNoEnd {
+		return max(s.begun-s.begunDone, 0)
+	}
+	return s.settled[c].n
+}
+
+// Tasks returns how many tasks the journal tells of.
+func (s *Summary) Tasks() int64 {
+	n := int64(0)
+	for c := range numClasses {
+		n += s.count(c)
+	}
+	return n
+}
+
+// Verdict says in one line how the batch went.
+func (s *Summary) Verdict() string {
+	n := s.Tasks()
+	noun := "tasks"
+	if n == 1 {
+		noun = "task"
+	}
+	b := &strings.Builder{}
+	fmt.Fprintf(b, "%s %s in %s: %s ok, %s cut off", thousands(n), noun, shortDuration(s.Elapsed),
+		thousands(s.count(classOK)), thousands(s.count(classCutOff)))
+	if s.CutOffWork > 0 {
+		fmt.Fprintf(b, " (%.1f %% of the time)", 100*s.CutOffWork.Seconds()/s.Work.Seconds())
+	}
+	fmt.Fprintf(b, ", %s failed", thousands(s.count(classFailed)))
+	for _, c := range []class{classCanceled, classNotStarted, classNoEnd} {
+		if n := s.count(c); n > 0 {
+			fmt.Fprintf(b, ", %s %s", thousands(n), looks[c].name)
+		}
+	}
+	return b.String()
+}
