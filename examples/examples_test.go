@@ -22,15 +22,10 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(leak.Run(m)) }
 
-// build builds the packages into bin, with the race detector if the test has
-// it.
-func build(t *testing.T, bin string, packages ...string) {
+// build builds packages into bin.
+func build(t *testing.T, bin string, what ...string) {
 	t.Helper()
-	args := []string{"build", "-o", bin + "/"}
-	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
-		args = append(args, "-race")
-	}
-	args = append(args, packages...)
+	args := append([]string{"build", "-o", bin + "/"}, what...)
 	if out, err := exec.Command("go", args...).CombinedOutput(); err != nil {
 		t.Fatalf("go %v: %v\n%s", args, err, out)
 	}
@@ -38,7 +33,11 @@ func build(t *testing.T, bin string, packages ...string) {
 
 func TestExamples(t *testing.T) {
 	bin := t.TempDir()
-	build(t, bin, "./...")
+	what := []string{"./..."}
+	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		what = []string{"-race", "./..."} // the test has the race detector: the examples too
+	}
+	build(t, bin, what...)
 	t.Run("quickstart", func(t *testing.T) { quickstart(t, bin) })
 	t.Run("queue", func(t *testing.T) { queue(t, bin) })
 	t.Run("bestsofar", func(t *testing.T) { bestSoFar(t, bin) })

@@ -70,7 +70,7 @@ func TestBatch(t *testing.T) {
 	for _, want := range []string{
 		`^954 tasks in [\d.]+ s on 2 workers, each under a limit of 2s\n`,
 		`\nregexp +52 +0 +0 +2\n`,
-		`\n4 tasks, 0\.4 % of all, were cut off\. They took \d\d\.\d % of the workers' time `,
+		`\nCut off: 4 of 954 tasks, 0\.4 %\. They took \d\d\.\d % of the workers' time `,
 		`\npdf: 1 in 450 cut off, with \d\d\.\d % of the time\. The smallest:\n  pdf:765 `,
 		`\n  regexp:0      \^\\w\(\(a\*\)`,
 		`\ncrashed in:\n +\d+  rsc\.io/pdf\.\(\*buffer\)\.readObject\n`,

@@ -112,9 +112,9 @@ func (s *summary) table(w io.Writer) {
 func (s *summary) saved(w io.Writer) {
 	all, lost := s.times()
 	n := s.cutOff()
-	fmt.Fprintf(w, "\n%s tasks, %s of all, were cut off. They took %s of the workers' time (%s)\n"+
-		"and would have taken more; the other %s needed %s.\n",
-		thousands(n), percent(n, s.done), percent(lost, all), seconds(lost), thousands(s.done-n), seconds(all-lost))
+	fmt.Fprintf(w, "\nCut off: %s of %s tasks, %s. They took %s of the workers' time (%s) and would\n"+
+		"have taken more; the other %s needed %s.\n",
+		thousands(n), thousands(s.done), percent(n, s.done), percent(lost, all), seconds(lost), thousands(s.done-n), seconds(all-lost))
 	if s.stuckAt > 0 {
 		fmt.Fprintf(w, "By task %s there had been as many of them as there are workers: had none of these\n"+
 			"ended, the %s tasks after it would never have started.\n", thousands(s.stuckAt), thousands(s.done-s.stuckAt))
