@@ -43,6 +43,7 @@ bench/...:                     *
 tests of all:                  internal/leak
 tests of batch:                batch/batchtest
 tests of cmd/cutoff/...:       github.com/rogpeppe/go-internal
+tests of examples/...:         internal/readme
 `
 
 // forTests are the packages that only tests may import, whatever stands above
