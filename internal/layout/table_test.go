@@ -37,13 +37,14 @@ cmd/cutoff/internal/cli:       internal/proc internal/outcome cutoff journal bat
                                github.com/spf13/cobra golang.org/x/sys
                                golang.org/x/term mvdan.cc/sh/v3
 cmd/cutoff:                    cutoff cmd/cutoff/internal/cli
-examples/...:                  cutoff journal rsc.io/pdf github.com/dlclark/regexp2 github.com/crillab/gophersat
+examples/...:                  cutoff journal rsc.io/pdf github.com/dlclark/regexp2
+                               github.com/crillab/gophersat
 bench/...:                     *
 
 tests of all:                  internal/leak
 tests of batch:                batch/batchtest
-tests of cmd/cutoff/...:       github.com/rogpeppe/go-internal
 tests of examples/...:         internal/readme
+tests of cmd/cutoff/...:       github.com/rogpeppe/go-internal
 `
 
 // forTests are the packages that only tests may import, whatever stands above
