@@ -59,6 +59,7 @@ type Summary struct {
 	retried   int64                 // attempts that another one followed
 	begun     int64                 // tasks that have started in this run
 	begunDone int64                 // and those of them that are settled
+	crashed   int64                 // settled tasks of classFailed that crashed
 	ownLimit  int64                 // settled tasks with a cutoff of their own
 
 	rows     map[taskKey]int // index into order
@@ -154,6 +155,9 @@ func (s *Summary) ended(r *journal.Ended) {
 	if r.Attempt > 0 {
 		s.begunDone++
 	}
+	if r.Outcome == cutoff.Crashed {
+		s.crashed++
+	}
 	if s.hasOwnLimit(&r.Task) {
 		s.ownLimit++
 	}
@@ -224,7 +228,18 @@ func noteOf(r *journal.Ended) string {
 	return ""
 }
 
-// Count returns the number of tasks of a class.
+// className names a class as it occurs in this journal.
+func (s *Summary) className(c class) string {
+	switch {
+	case c == classFailed && s.crashed > 0 && s.crashed == s.count(c):
+		return "crashed"
+	case c == classFailed && s.crashed > 0:
+		return "failed or crashed"
+	}
+	return looks[c].name
+}
+
+// count returns the number of tasks of a class.
 func (s *Summary) count(c class) int64 {
 	if c == classNoEnd {
 		return max(s.begun-s.begunDone, 0)
@@ -254,7 +269,10 @@ func (s *Summary) Verdict() string {
 	if s.CutOffWork > 0 {
 		fmt.Fprintf(b, " (%.1f %% of the time)", 100*s.CutOffWork.Seconds()/s.Work.Seconds())
 	}
-	fmt.Fprintf(b, ", %s failed", thousands(s.count(classFailed)))
+	fmt.Fprintf(b, ", %s failed", thousands(s.count(classFailed)-s.crashed))
+	if s.crashed > 0 {
+		fmt.Fprintf(b, ", %s crashed", thousands(s.crashed))
+	}
 	for _, c := range []class{classCanceled, classNotStarted, classNoEnd} {
 		if n := s.count(c); n > 0 {
 			fmt.Fprintf(b, ", %s %s", thousands(n), looks[c].name)

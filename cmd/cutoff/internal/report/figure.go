@@ -60,7 +60,10 @@ const (
 	axisHeight  = 50.0  // below the plot
 	noteHeight  = 18.0  // of each footnote
 	minBar      = 1.5   // so that the shortest task can still be seen
-	fontSlack   = 1.12  // the viewer of an SVG may have a wider font than ours
+
+	// The viewer of an SVG may have wider fonts than ours, by so much.
+	fontSlack = 1.13
+	boldSlack = 1.28
 )
 
 // figure is the layout: everything that is decided before drawing.
@@ -173,7 +176,7 @@ func (f *figure) barEnd(d time.Duration) float64 { return max(f.x(d), f.left+min
 func (f *figure) drawTitle(cv canvas) {
 	st := style{size: 19, bold: true, color: colorInk}
 	title := f.s.Verdict()
-	for st.size > 12 && f.fonts.width(title, st.size, true)*fontSlack > figureWidth-2*margin {
+	for st.size > 12 && f.fonts.width(title, st.size, true)*boldSlack > figureWidth-2*margin {
 		st.size -= 0.5
 	}
 	cv.text(point{margin, 40}, title, st)
@@ -193,8 +196,8 @@ func (f *figure) drawLegend(cv canvas) {
 			x += 32
 		}
 		l.mark(cv, point{x + 6, y}, 5.5, l.ink)
-		cv.text(point{x + 16, y + 4.5}, l.name, st)
-		x += 16 + f.fonts.width(l.name, st.size, false) + 24
+		cv.text(point{x + 16, y + 4.5}, f.s.className(c), st)
+		x += 16 + f.fonts.width(f.s.className(c), st.size, false)*fontSlack + 20
 	}
 }
 

@@ -197,7 +197,7 @@ func sampleHostile(t testing.TB) *sample {
 	s := newSample(t, sec)
 	for i, name := range []string{
 		`<script>alert("1")</script>`, "]]> &amp; &#0; '", "bell \a tab \t newline \n escape \x1b[31m", "\x00\x01\ufffe\uffff",
-		"not UTF-8 \xff\xfe caf\xe9", "right to left: שלום עולם", "\u202egpj.exe turned\u2066", "日本語のファイル名.pdf", "e"+strings.Repeat("\u0301", 12)+" piled",
+		"not UTF-8 \xff\xfe caf\xe9", "right to left: שלום עולם", "\u202egpj.exe turned\u2066", "日本語のファイル名.pdf", "e" + strings.Repeat("\u0301", 12) + " piled",
 		"a very long name that has to be cut in its middle because it would push the bars out of the picture: 0001.cnf",
 		"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx2", " ", "\u200b",
 	} {

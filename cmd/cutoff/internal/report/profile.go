@@ -30,7 +30,7 @@ const (
 	bandSize      = 13.0 // of letters
 	aboutSize     = 11.0
 	bandLine      = 17.0 // between label lines
-	markWidth     = 20.0
+	markWidth     = 18.0
 )
 
 func newProfile(s *Summary, fonts *fonts) *profile {
@@ -46,13 +46,13 @@ func newProfile(s *Summary, fonts *fonts) *profile {
 	for _, c := range present {
 		n := s.count(c)
 		b := band{class: c, y: y, h: minBand + room*float64(n)/float64(s.Tasks())}
-		b.name = thousands(n) + " " + looks[c].name
+		b.name = thousands(n) + " " + s.className(c)
 		if h := &s.settled[c]; c != classNotStarted && c != classNoEnd {
 			b.steps = h.quantiles(int(min(n, int64(b.h))))
 			b.about = about(h)
 			p.end = max(p.end, h.max)
 		}
-		p.labels = max(p.labels, markWidth+fonts.width(b.name, bandSize, true), fonts.width(b.about, aboutSize, false))
+		p.labels = max(p.labels, fonts.width(b.name, bandSize, true)*boldSlack, fonts.width(b.about, aboutSize, false)*fontSlack)
 		p.bands = append(p.bands, b)
 		y += b.h + bandGap
 	}
@@ -72,7 +72,7 @@ func about(h *histogram) string {
 }
 
 func (p *profile) height() float64        { return profileHeight }
-func (p *profile) labelWidth() float64    { return p.labels*fontSlack + 20 }
+func (p *profile) labelWidth() float64    { return p.labels + markWidth + 22 }
 func (p *profile) endWidth() float64      { return 30 }
 func (p *profile) longest() time.Duration { return p.end }
 
@@ -110,10 +110,9 @@ func (p *profile) label(f *figure, cv canvas) {
 		cv.polygon(rect(bracket-3, top, 3, b.h), paint{color: l.fill.color})
 		cv.stroke([]point{{bracket - 3, top + b.h/2}, {bracket - 12, plotTop + y}}, false, 1, 0, l.fill.color)
 
-		right := bracket - 16
+		l.mark(cv, point{bracket - 22, plotTop + y}, 6, l.ink)
+		right := bracket - 16 - markWidth
 		cv.text(point{right, plotTop + y + bandSize*0.35}, b.name, style{size: bandSize, bold: true, anchor: anchorEnd, color: colorInk})
-		mark := right - f.fonts.width(b.name, bandSize, true) - 11
-		l.mark(cv, point{mark, plotTop + y}, 6, l.ink)
 		if b.about != "" {
 			cv.text(point{right, plotTop + y + bandLine + aboutSize*0.2}, b.about, style{size: aboutSize, anchor: anchorEnd, color: colorSoft})
 		}
