@@ -6,14 +6,15 @@ import (
 	"testing"
 )
 
-// The encoding is public: other programs compute it. This is the example of
-// docs/JOURNAL.md.
+// identityText is what the example of docs/JOURNAL.md hashes.
+const identityText = "17:cutoff identity 1,4:argv,1:2,7:minisat,7:a b.cnf,1:2,6:LANG=C,6:SEED=7,3:cnf,6:p cnf\n,"
+
+// The encoding is public: other programs compute it.
 func TestIdentityEncoding(t *testing.T) {
 	w := Work{Argv: []string{"minisat", "a b.cnf"}, Env: []string{"SEED=1", "LANG=C", "SEED=7"}, Dir: "cnf", Stdin: []byte("p cnf\n")}
-	text := "17:cutoff identity 1,4:argv,1:2,7:minisat,7:a b.cnf,1:2,6:LANG=C,6:SEED=7,3:cnf,6:p cnf\n,"
-	sum := sha256.Sum256([]byte(text))
+	sum := sha256.Sum256([]byte(identityText))
 	if got, want := w.Identity(), hex.EncodeToString(sum[:]); got != want {
-		t.Errorf("Identity = %s, want the hash of %q: %s", got, text, want)
+		t.Errorf("Identity = %s, want the hash of %q: %s", got, identityText, want)
 	}
 }
 
