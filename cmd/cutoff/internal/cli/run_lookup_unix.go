@@ -11,6 +11,9 @@ import (
 	"github.com/cutoff-run/cutoff/internal/proc"
 )
 
+// maxName is the length of the longest file name.
+const maxName = 255
+
 // defaultPath is searched if there is no PATH at all.
 const defaultPath = "/bin:/usr/bin"
 
@@ -29,6 +32,9 @@ func startCommand(spec proc.Spec) (*proc.Tree, error) {
 	if !ok {
 		path = defaultPath
 	}
+	if len(name) > maxName {
+		return nil, syscall.ENAMETOOLONG
+	}
 	var denied error
 	for _, dir := range strings.Split(path, ":") {
 		if dir == "" {
@@ -39,7 +45,8 @@ func startCommand(spec proc.Spec) (*proc.Tree, error) {
 		switch {
 		case errors.Is(err, syscall.EACCES):
 			denied = err
-		case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ENAMETOOLONG):
+		case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ESTALE),
+			errors.Is(err, syscall.ENODEV), errors.Is(err, syscall.ETIMEDOUT): // not there, or not to be had
 		default:
 			return tree, err
 		}
@@ -72,6 +79,10 @@ func runFailure(err error) (text string, code int) {
 	var errno syscall.Errno
 	if !errors.As(err, &errno) {
 		return err.Error(), exitOurs
+	}
+	switch errno { // of the start, not of the execution
+	case syscall.EAGAIN, syscall.EMFILE, syscall.ENFILE:
+		return "cannot start a process: " + errno.Error(), exitOurs
 	}
 	text = errno.Error()
 	text = strings.ToUpper(text[:1]) + text[1:] // as the C library has it

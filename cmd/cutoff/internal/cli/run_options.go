@@ -157,7 +157,7 @@ func (o *runOptions) parseShort(bundle string, args []string) ([]string, error) 
 // parseLong reads one long option; args is what follows it.
 func (o *runOptions) parseLong(word string, args []string) ([]string, error) {
 	name, arg, joined := strings.Cut(word, "=")
-	opt, err := longOption(name)
+	opt, err := longOption(name, word)
 	switch {
 	case err != nil:
 		return nil, err
@@ -185,7 +185,8 @@ func shortOption(o *runOptions, c byte) *runOption {
 }
 
 // longOption finds an option by its name or by an unambiguous beginning of it.
-func longOption(name string) (*runOption, error) {
+// word is what diagnostics show.
+func longOption(name, word string) (*runOption, error) {
 	var found []*runOption
 	for i := range runOptionTable {
 		opt := &runOptionTable[i]
@@ -198,7 +199,7 @@ func longOption(name string) (*runOption, error) {
 	}
 	switch len(found) {
 	case 0:
-		return nil, fmt.Errorf("unrecognized option '--%s'", name)
+		return nil, fmt.Errorf("unrecognized option '--%s'", word)
 	case 1:
 		return found[0], nil
 	}
@@ -206,5 +207,5 @@ func longOption(name string) (*runOption, error) {
 	for _, opt := range found {
 		names = append(names, "'--"+opt.long+"'")
 	}
-	return nil, fmt.Errorf("option '--%s' is ambiguous; possibilities: %s", name, strings.Join(names, " "))
+	return nil, fmt.Errorf("option '--%s' is ambiguous; possibilities: %s", word, strings.Join(names, " "))
 }

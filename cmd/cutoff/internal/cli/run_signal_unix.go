@@ -14,6 +14,8 @@ func namedSignal(name string) syscall.Signal {
 	switch name {
 	case "CLD":
 		name = "CHLD"
+	case "IOT":
+		name = "ABRT"
 	case "POLL":
 		if sig := unix.SignalNum("SIGPOLL"); sig != 0 {
 			return sig
