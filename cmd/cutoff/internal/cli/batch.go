@@ -8,7 +8,6 @@ import (
 	"os"
 	"regexp"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -253,7 +252,7 @@ func (o *batchOptions) view(opts *batch.Options) (*progress.View, error) {
 // createJournal starts the journal. What is wrong with the name that was given
 // is a mistake of use; anything else is ours.
 func (o *batchOptions) createJournal(opts batch.Options) (*journal.Writer, error) {
-	header := journal.Header{Program: programName(), Slots: opts.Slots, Limits: opts.Limits}
+	header := journal.Header{Program: "cutoff " + version(), Slots: opts.Slots, Limits: opts.Limits}
 	w, err := journal.Create(o.journal, header, journal.Options{})
 	for _, mistake := range []error{journal.ErrExists, journal.ErrNotJournal, journal.ErrLocked, os.ErrNotExist, os.ErrPermission, syscall.EISDIR} {
 		if errors.Is(err, mistake) {
@@ -261,12 +260,4 @@ func (o *batchOptions) createJournal(opts batch.Options) (*journal.Writer, error
 		}
 	}
 	return w, err
-}
-
-// programName names the program in a journal: "cutoff v1.2.0".
-func programName() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return "cutoff " + info.Main.Version
-	}
-	return "cutoff (devel)"
 }

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -27,8 +29,17 @@ func Main(args []string) int {
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "cutoff",
-		Short:         "Hard limits for work that may never end",
+		Use:   "cutoff",
+		Short: "Hard limits for work that may never end",
+		Long: `Hard limits for work that may never end.
+
+At its cutoff a task is really stopped, with everything it started; every
+other task goes on, and the record says why each one ended.`,
+		Example: `  cutoff demo                                   # see what it is about
+  cutoff run 5.01s ./solver input.cnf           # one command, as with GNU timeout
+  cutoff batch -t 5.01s -j 4 './solver {}' ::: *.cnf
+  cutoff report journal.jsonl -o timeline.svg   # what became of a batch`,
+		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          usageArgs(unknownCommand),
@@ -39,6 +50,21 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(newRun(), newBatch(), newReport(), newDemo())
 	return root
+}
+
+// version is the module's version; a build from a checkout says which commit.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && !strings.Contains(v, s.Value[:min(12, len(s.Value))]) {
+			v += " " + s.Value
+		}
+	}
+	return v
 }
 
 // unknownCommand refuses what is no command, and says what was meant.

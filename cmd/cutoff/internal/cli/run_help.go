@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -81,15 +80,11 @@ func (opt *runOption) usage() string {
 }
 
 func (o *runOptions) printVersion(w io.Writer) error {
-	version := "(devel)"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		version = info.Main.Version
-	}
 	name := "cutoff"
 	if o.program == "timeout" {
 		name = "timeout (cutoff)"
 	}
-	_, err := fmt.Fprintf(w, "%s %s\n", name, version)
+	_, err := fmt.Fprintf(w, "%s %s\n", name, version())
 	return err
 }
 
