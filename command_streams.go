@@ -215,7 +215,7 @@ var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 func (o *outputCopy) run() {
 	defer close(o.done)
 	defer o.from.Close()
-	buf := copyBuffers.Get().(*[32 << 10]byte) //nolint:errcheck // the pool holds nothing else
+	buf := copyBuffers.Get().(*[32 << 10]byte)
 	defer copyBuffers.Put(buf)
 	for {
 		n, err := o.from.Read(buf[:])

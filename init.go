@@ -76,7 +76,7 @@ var _ = func() (none struct{}) {
 		{"fs.ErrClosed", fs.ErrClosed},
 		{"os.ErrDeadlineExceeded", os.ErrDeadlineExceeded},
 	} {
-		RegisterError(s.name, s.err)
+		_ = RegisterError(s.name, s.err)
 	}
 	return
 }()

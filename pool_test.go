@@ -317,13 +317,13 @@ func TestRegisterMistakes(t *testing.T) {
 		register()
 	}
 	panics("after Init", "package-level variable", func() { Register("late", f) })
-	panics("error after Init", "package-level variable", func() { RegisterError("late", io.EOF) })
+	panics("error after Init", "package-level variable", func() { _ = RegisterError("late", io.EOF) })
 	panics("nil function", "nil", func() { Register[int, int]("nil", nil) })
 
 	registry.closed = false
 	defer func() { registry.closed = true }()
 	panics("twice", "taken", func() { Register("double", f) })
-	panics("error twice", "taken", func() { RegisterError("io.EOF", io.EOF) })
+	panics("error twice", "taken", func() { _ = RegisterError("io.EOF", io.EOF) })
 	panics("no name", "1 to 255", func() { Register("", f) })
 	panics("long name", "1 to 255", func() { Register(strings.Repeat("x", 256), f) })
 }

@@ -20,12 +20,11 @@ var helpers = map[string]func(){
 		fmt.Println("out")
 		fmt.Fprintln(os.Stderr, "err")
 	},
-	"fail":  func() { os.Exit(7) },
-	"crash": crash,
+	"fail": func() { os.Exit(7) },
 	"hang": func() {
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("ready")
-		for { //nolint:staticcheck // the point of it is that it never ends
+		for { // the point of it is that it never ends
 		}
 	},
 	"cat": func() { _, _ = io.Copy(os.Stdout, os.Stdin) },

@@ -92,7 +92,7 @@ func TestNoPlaceForOutput(t *testing.T) {
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "missing"))
 	for range 50 {
 		synctest.Test(t, func(t *testing.T) {
-			tasks := func(yield func(Task, error) bool) { _ = yield(Task{}, nil) && yield(Task{}, nil) }
+			tasks := func(yield func(Task, error) bool) { _ = yield(Task{ID: "1"}, nil) && yield(Task{ID: "2"}, nil) }
 			_, err := Run(t.Context(), chatty{}, tasks, Options{Slots: 2, Stdout: io.Discard, OnEvent: func(Event) {
 				synctest.Wait() // what started before has ended and waits to be taken
 			}})

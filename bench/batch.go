@@ -42,7 +42,7 @@ func batchGroup() (*batchBench, error) {
 	return b, nil
 }
 
-func (b *batchBench) remove() { os.RemoveAll(b.dir) }
+func (b *batchBench) remove() { _ = os.RemoveAll(b.dir) }
 
 // peer is a program that reads one argument for each task from its input.
 func peer(name, exe string, args ...string) subject {

@@ -162,6 +162,5 @@ func pingPong(n int) (float64, error) {
 		}
 		return nil
 	})
-	in.Close()
-	return mean, errors.Join(err, c.Wait())
+	return mean, errors.Join(err, in.Close(), c.Wait())
 }

@@ -3,9 +3,9 @@ package journal
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"hash"
 	"hash/fnv"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,13 +80,11 @@ func canonicalEnv(env []string) []string {
 type netstrings struct{ hash.Hash }
 
 func (h netstrings) text(s string) {
-	io.WriteString(h, strconv.Itoa(len(s))+":"+s+",")
+	h.bytes([]byte(s))
 }
 
 func (h netstrings) bytes(b []byte) {
-	io.WriteString(h, strconv.Itoa(len(b))+":")
-	h.Write(b)
-	h.Write([]byte{','})
+	fmt.Fprintf(h, "%d:%s,", len(b), b)
 }
 
 func (h netstrings) list(words []string) {
@@ -111,7 +109,7 @@ func (o *Occurrences) Next(identity string) int {
 		o.seen = map[uint64]uint32{}
 	}
 	h := fnv.New64a()
-	io.WriteString(h, identity)
+	h.Write([]byte(identity))
 	o.seen[h.Sum64()]++
 	return int(o.seen[h.Sum64()])
 }

@@ -163,7 +163,10 @@ func TestReadErrorEndsIt(t *testing.T) {
 }
 
 func TestReaderMayStop(t *testing.T) {
-	for range Read(bytes.NewReader(testFile(t, 3))) {
+	for _, err := range Read(bytes.NewReader(testFile(t, 3))) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		break
 	}
 }

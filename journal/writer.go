@@ -321,7 +321,7 @@ func (w *Writer) groupSync() {
 	w.mu.Unlock()
 	if err := w.f.Sync(); err != nil {
 		w.mu.Lock()
-		w.fail(err)
+		_ = w.fail(err) // the next record and Close return it
 		w.mu.Unlock()
 	}
 }
@@ -343,7 +343,7 @@ func (w *Writer) Close() error {
 	}
 	w.syncing.Wait()
 	if err := w.f.Close(); err != nil {
-		w.fail(err)
+		return w.fail(err)
 	}
 	return w.err
 }

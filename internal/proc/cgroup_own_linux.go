@@ -100,7 +100,7 @@ func (c *cgroupParent) try() error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
-	defer removeCgroup(dir)
+	defer func() { _ = removeCgroup(dir) }() // best effort: destroyOwn takes what is left
 	f, err := os.Open(dir)
 	if err != nil {
 		return err
@@ -210,13 +210,17 @@ func currentCgroupName() (string, error) {
 	return "", errors.New("the kernel has no cgroup v2")
 }
 
-// inCgroup reports whether the process is in the cgroup dir or below it.
+// inCgroup reports whether the process is in the cgroup dir, a program's or a
+// tree's, or below it.
 func inCgroup(pid int, dir string) bool {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
 	if err != nil {
 		return false
 	}
-	name := path.Join(path.Base(path.Dir(dir)), path.Base(dir)) // unique by its random part
+	name := path.Base(dir) // a program's is unique by its random part
+	if !ownName.MatchString(name) {
+		name = path.Join(path.Base(path.Dir(dir)), name)
+	}
 	for line := range strings.Lines(string(b)) {
 		if n, ok := strings.CutPrefix(line, "0::"); ok {
 			return strings.Contains(strings.TrimSuffix(n, "\n")+"/", "/"+name+"/")

@@ -45,4 +45,4 @@ func dieWithParent(alive *os.File) {
 }
 
 // keep holds the pipe open: a collected file would be closed, and disarmed.
-var keep *os.File
+var keep *os.File //nolint:unused // to hold is its use

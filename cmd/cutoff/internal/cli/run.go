@@ -41,7 +41,7 @@ func runCommand(o *runOptions) *cobra.Command {
 			return o.run(args)
 		},
 	}
-	cmd.SetHelpFunc(func(*cobra.Command, []string) { o.printHelp(os.Stdout) })
+	cmd.SetHelpFunc(func(*cobra.Command, []string) { _ = o.printHelp(os.Stdout) })
 	return cmd
 }
 

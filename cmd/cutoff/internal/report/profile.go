@@ -120,7 +120,7 @@ func (p *profile) label(f *figure, cv canvas) {
 }
 
 // labelPlaces returns the middle of each label's first line: that of its band,
-// or as near to it as its neighbours leave room.
+// or as near to it as its neighbors leave room.
 func (p *profile) labelPlaces() []float64 {
 	ys := make([]float64, len(p.bands))
 	lines := func(i int) float64 {
