@@ -104,7 +104,20 @@ func (h *cgroupHold) signal(t *Tree, sig syscall.Signal) error {
 func (h *cgroupHold) kill(t *Tree) error {
 	err := ignoreNotExist(writeFile(path.Join(h.dir, "cgroup.kill"), "1"))
 	// The leader too, should it have had the right to move elsewhere.
-	return errors.Join(err, t.signalLeader(unix.SIGKILL))
+	return errors.Join(err, t.signalLeader(unix.SIGKILL), h.killHeadless())
+}
+
+// killHeadless kills the processes of which the main thread has ended and
+// others run on: cgroup.kill sends its signal to main threads (as of Linux
+// 6.18), and a dead one does not pass it on.
+func (h *cgroupHold) killHeadless() error {
+	pids, err := h.members()
+	for _, pid := range pids {
+		if st, ok := readStat(pid); ok && st.state == 'Z' {
+			err = errors.Join(err, signalSure(pid, unix.SIGKILL, func(pid int) bool { return inCgroup(pid, h.dir) }))
+		}
+	}
+	return ignoreNotExist(err)
 }
 
 func (h *cgroupHold) clear(t *Tree) (left int, err error) {
@@ -159,7 +172,10 @@ func (h *cgroupHold) emptied() error {
 		if time.Now().After(end) {
 			return fmt.Errorf("cgroup %s: %w", h.dir, errSurvivors)
 		}
-		pause = min(2*pause, time.Millisecond)
+		if pause *= 2; pause > time.Millisecond {
+			pause = time.Millisecond
+			_ = h.killHeadless() // one that lost its head since
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -36,6 +37,7 @@ var hostile = []struct {
 	{"ignores signals", `trap '' HUP INT QUIT TERM USR1 USR2 TSTP; (echo >&3; exec sleep 60) & echo >&3; wait`, 2, 1},
 	{"stopped", `sh -c 'echo >&3; kill -STOP $$; exec sleep 60' & echo >&3; wait`, 2, -1}, // without its parent the kernel continues it
 	{"output closed", `exec 0<&- 1>&- 2>&-; (echo >&3; exec sleep 60) & echo >&3; wait`, 2, 1},
+	{"main thread gone", `(CUTOFF_PROC_TEST_HELPER=beheaded setsid /proc/$PPID/exe &); exec sleep 60`, 1, 1},
 	{"fork bomb", `f() { echo >&3; [ $1 -eq 0 ] || { f $(($1-1)) & f $(($1-1)) & }; sleep 60; }; f 6`, 60, -1},
 	{"comet", comet, 20, -1},
 }
@@ -44,6 +46,25 @@ var hostile = []struct {
 // its own, for 3,000 generations at most.
 const comet = `export S='echo >&3; [ $1 -gt 0 ] || exit 0; setsid sh -c "$S" sh $(($1-1)) & exit 0'
 sh -c "$S" sh 3000; exec sleep 60`
+
+var _ = helper("beheaded", func() {
+	runtime.LockOSThread() // TestMain's goroutine is the main thread's
+	go func() {
+		for { // until the main thread is a zombie
+			if st, _ := readStat(os.Getpid()); st.state == 'Z' {
+				break
+			}
+			runtime.Gosched()
+		}
+		_, _ = os.NewFile(3, "test's pipe").Write([]byte{'.'})
+		time.Sleep(time.Minute)
+		os.Exit(0)
+	}()
+	if unix.Gettid() != os.Getpid() {
+		panic("not the main thread")
+	}
+	_, _, _ = syscall.RawSyscall(unix.SYS_EXIT, 0, 0, 0)
+})
 
 // trial is one hostile tree and the pipe that its members hold.
 type trial struct {
@@ -175,6 +196,7 @@ func (tr *trial) clean() {
 }
 
 func TestKillLeavesNothing(t *testing.T) {
+	helpersUsed["beheaded"] = true
 	eachLevel(t, func(t *testing.T, start func(Spec) (*Tree, error)) {
 		for _, h := range hostile {
 			t.Run(h.name, func(t *testing.T) {

@@ -91,7 +91,7 @@ func (k *keeperProcess) start(c *containment) error {
 		dir = c.cgroups.dir
 		files[keeperLock] = c.cgroups.lock.Fd()
 	}
-	k.pid, _, err = syscall.StartProcess("/proc/self/exe", []string{keeperName}, &syscall.ProcAttr{
+	k.pid, _, err = syscall.StartProcess(selfPath, []string{keeperName}, &syscall.ProcAttr{
 		Dir:   "/", // not to hold a mount
 		Env:   keeperEnv(fmt.Sprintf("%x %s", program(), hex.EncodeToString([]byte(dir)))),
 		Files: files,

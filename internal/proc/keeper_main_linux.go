@@ -8,22 +8,23 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// init makes this process the keeper if it was started as one: the program's
-// main never runs. Both conditions must hold; the variable alone, set by
-// mistake, does nothing.
+// init makes this process what it was started as by this package, if it was:
+// then the program's main never runs.
 func init() {
+	initMark()
+	initKeeper()
+}
+
+// initKeeper makes this process the keeper if it was started as one. The
+// variable alone, set by mistake, does nothing.
+func initKeeper() {
 	what := os.Getenv(keeperVar)
-	if what == "" || len(os.Args) != 1 || os.Args[0] != keeperName {
-		return
-	}
-	var st unix.Stat_t
-	if unix.Fstat(keeperPipe, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFIFO {
+	if what == "" || len(os.Args) != 1 || os.Args[0] != keeperName || !isPipe(keeperPipe) || privileged() {
 		return
 	}
 	keep(what)
@@ -49,7 +50,8 @@ func keep(what string) {
 		destroyOwn(string(dir))
 	}
 	if told.swept {
-		sweepProgram(program)
+		awaitExecs()
+		hunt(program)
 	}
 }
 
@@ -83,10 +85,8 @@ func awaitEnd(dir string, program uint64, swept bool) {
 				continue
 			}
 		}
-		if swept {
-			if members, _ := marked(program); len(members) > 0 {
-				continue
-			}
+		if swept && anyMarked(program) {
+			continue
 		}
 		return
 	}
@@ -110,9 +110,10 @@ func closeInherited() {
 	}
 }
 
-// awaitDeath returns when the program is gone, and what it told before. Two things tell of the death: the end of the pipe, which comes
-// also if the program executes another one; and the pidfd of the program,
-// which comes also if a forked copy of it holds the pipe.
+// awaitDeath returns when the program is gone, and what it told before. Two
+// things tell of the death: the end of the pipe, which comes also if the
+// program executes another one; and the pidfd of the program, which comes also
+// if a forked copy of it holds the pipe.
 func awaitDeath() (told news) {
 	fds := []unix.PollFd{{Fd: keeperPipe, Events: unix.POLLIN}}
 	if fd, err := unix.PidfdOpen(os.Getppid(), 0); err == nil {
@@ -138,6 +139,21 @@ func awaitDeath() (told news) {
 	}
 }
 
+// awaitExecs waits, not long, for the end of the pipe. A child that was just
+// being started when the program died holds it until it executes its file; only
+// then its mark can be seen.
+func awaitExecs() {
+	for end := time.Now().Add(200 * time.Millisecond); time.Now().Before(end); {
+		fds := []unix.PollFd{{Fd: keeperPipe, Events: unix.POLLIN}}
+		if n, err := unix.Poll(fds, 10); n > 0 || err != nil && err != unix.EINTR {
+			var b [16]byte
+			if n, err := unix.Read(keeperPipe, b[:]); n <= 0 && err != unix.EINTR {
+				return
+			}
+		}
+	}
+}
+
 // destroyOwn kills what is in the program's cgroup and removes it.
 func destroyOwn(dir string) {
 	for end := time.Now().Add(clearBound); time.Now().Before(end); time.Sleep(time.Millisecond) {
@@ -146,41 +162,4 @@ func destroyOwn(dir string) {
 			return
 		}
 	}
-}
-
-// sweepProgram kills everything that carries a mark of the program, and what
-// descends from it, until several passes in which nothing came or went have
-// found nothing. The orphans have gone to another process, which reaps them at
-// once; so this is not as certain as the program's own sweep.
-func sweepProgram(program uint64) {
-	end := time.Now().Add(clearBound)
-	for clean := 0; clean < 4 && time.Now().Before(end); time.Sleep(time.Millisecond) {
-		members, gone := marked(program)
-		for _, sig := range []syscall.Signal{unix.SIGSTOP, unix.SIGKILL} {
-			for _, m := range members {
-				_ = signalSure(m.pid, sig, m.same) // the next pass sees who is left
-			}
-		}
-		if clean++; len(members) > 0 || gone > 0 {
-			clean = 0
-		}
-	}
-}
-
-// marked finds the living that carry a mark of the program, and what descends
-// from them.
-func marked(program uint64) (members []stat, gone int) {
-	all, gone := processes()
-	var roots []stat
-	for _, p := range all {
-		if p.pid != os.Getpid() && !p.dead() && programOn(p.pid, program) {
-			roots = append(roots, p)
-		}
-	}
-	for _, m := range closure(all, roots) {
-		if !m.dead() {
-			members = append(members, m)
-		}
-	}
-	return members, gone
 }

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 	"sort"
 	"testing"
 
@@ -34,6 +35,9 @@ func helperEnv(t testing.TB, name string, more ...string) []string {
 	helpersUsed[name] = true
 	return append(append(os.Environ(), helperVar+"="+name), more...)
 }
+
+// The main goroutine stays on the main thread: a helper makes use of it.
+func init() { runtime.LockOSThread() }
 
 func TestMain(m *testing.M) {
 	if f := helpers[os.Getenv(helperVar)]; f != nil {

@@ -4,8 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
-	"math"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -22,9 +20,12 @@ import (
 //     overwrite their own memory leave it alone. It can be read from outside,
 //     of every process, even of one that is dead and not yet reaped. Its 62
 //     bits are the program's random number and the tree's number in it.
-//   - the variable CUTOFF_TREE, which is there from the first instant, before
-//     the limit can be set from outside; and where the limit is taken already,
-//     because the program itself runs in a tree of another one.
+//   - the variable CUTOFF_TREE, for where the limit is taken already because
+//     the program itself runs in a tree of another one.
+//
+// A mark set from outside, after the start, would come too late for what the
+// leader starts in its first instant. So the leader sets it itself, before it
+// becomes the command: see launch_linux.go.
 
 const (
 	treeVar  = "CUTOFF_TREE"
@@ -74,80 +75,17 @@ func (m mark) env(env []string) []string {
 	return append(out, treeVar+"="+value)
 }
 
-// set marks a process and what it has started before. What is born later
-// inherits the mark.
-func (m mark) set(pid int) {
-	if unix.Prlimit(pid, unix.RLIMIT_LOCKS, &unix.Rlimit{Cur: uint64(m), Max: unix.RLIM_INFINITY}, nil) != nil {
-		return
-	}
-	for _, child := range childrenOf(pid) {
-		m.set(child)
-	}
+// parseToken reads a mark as it stands in the environment.
+func parseToken(token string) (m mark, ok bool) {
+	var program, tree uint64
+	n, err := fmt.Sscanf(token, "%x.%x", &program, &tree)
+	return mark(program<<treeBits | tree), n == 2 && err == nil
 }
 
-// A leader is marked from outside, as soon as its start is known. In the
-// moment before, it may already have started a daemon that left its session,
-// lost its parent and threw its environment away. newborn finds such ones.
-type newborn struct {
-	before map[int]bool // the children of the main thread before the start
-}
-
-func beforeBirth() newborn {
-	b := newborn{before: map[int]bool{}}
-	for _, pid := range childrenOfThread(os.Getpid(), os.Getpid()) {
-		b.before[pid] = true
-	}
-	return b
-}
-
-// mark marks the leader and what it started before it was marked.
-func (b newborn) mark(leader int, m mark) {
-	if !mayLimit() {
-		return // the variable has to do
-	}
-	m.set(leader)
-	for again := true; again; { // until nothing new came while we looked
-		again = false
-		for _, pid := range childrenOfThread(os.Getpid(), os.Getpid()) {
-			if pid != leader && !b.before[pid] {
-				b.before[pid] = true
-				if m.orphaned(pid) {
-					m.set(pid)
-					again = true
-				}
-			}
-		}
-	}
-}
-
-// orphaned reports whether a new child of the main thread, where adopted ones
-// go, is an orphan of the tree that is being started. It is if it has the
-// tree's variable still. If it has no such variable, it might also be a child
-// that another part of this program started from that thread in the same
-// instant: such a one would be in our session or have something of our
-// environment.
-func (m mark) orphaned(pid int) bool {
-	st, ok := readStat(pid)
-	if !ok || locksLimit(pid) != math.MaxUint64 { // marked already
-		return false
-	}
-	env := environ(pid)
-	for _, kv := range env {
-		if value, ok := strings.CutPrefix(kv, treeVar+"="); ok {
-			return m.in(value)
-		}
-	}
-	if own, ok := readStat(os.Getpid()); !ok || st.session == own.session {
-		return false
-	}
-	own := os.Environ()
-	return !slices.ContainsFunc(env, func(kv string) bool {
-		switch key, _, _ := strings.Cut(kv, "="); key {
-		case "PWD", "OLDPWD", "SHLVL", "_": // a shell sets them anew
-			return false
-		}
-		return slices.Contains(own, kv)
-	})
+// setSelf marks this process; what it starts and what it executes inherits the
+// mark.
+func (m mark) setSelf() error {
+	return unix.Prlimit(0, unix.RLIMIT_LOCKS, &unix.Rlimit{Cur: uint64(m), Max: unix.RLIM_INFINITY}, nil)
 }
 
 // in reports whether the mark is one of those in the variable's value.

@@ -18,11 +18,13 @@ import (
 type stat struct {
 	pid, ppid, pgrp, session int
 	state                    byte
+	threads                  int
 	start                    uint64 // in clock ticks since the boot
 }
 
-// dead reports whether only the entry is left, to be reaped by the parent.
-func (s stat) dead() bool { return s.state == 'Z' || s.state == 'X' }
+// dead reports whether only the entry is left, to be reaped by the parent. A
+// process of which only the main thread has ended looks the same at first.
+func (s stat) dead() bool { return (s.state == 'Z' || s.state == 'X') && s.threads <= 1 }
 
 // same reports whether the pid still means this process.
 func (s stat) same(pid int) bool {
@@ -50,7 +52,9 @@ func parseStat(pid int, b []byte) (stat, bool) {
 	}
 	num := func(i int) int { n, _ := strconv.Atoi(string(f[i])); return n }
 	start, err := strconv.ParseUint(string(f[19]), 10, 64)
-	return stat{pid: pid, state: f[0][0], ppid: num(1), pgrp: num(2), session: num(3), start: start}, err == nil
+	return stat{
+		pid: pid, state: f[0][0], ppid: num(1), pgrp: num(2), session: num(3), threads: num(17), start: start,
+	}, err == nil
 }
 
 // readProc reads the beginning of /proc/PID/name; 0 if it cannot be read.
@@ -64,28 +68,32 @@ func readProc(pid int, name string, buf []byte) int {
 	return max(n, 0)
 }
 
-// processes reads the whole process table. gone counts processes that ended
-// between the listing and the reading.
-func processes() (all map[int]stat, gone int) {
+// listProcesses lists the pids that there are.
+func listProcesses() (pids []int) {
 	d, err := os.Open("/proc")
 	if err != nil {
-		return nil, 0
+		return nil
 	}
 	defer d.Close()
 	names, _ := d.Readdirnames(-1)
-	all = make(map[int]stat, len(names))
 	for _, name := range names {
-		pid, err := strconv.Atoi(name)
-		if err != nil {
-			continue
-		}
-		if st, ok := readStat(pid); ok {
-			all[pid] = st
-		} else {
-			gone++
+		if pid, err := strconv.Atoi(name); err == nil {
+			pids = append(pids, pid)
 		}
 	}
-	return all, gone
+	return pids
+}
+
+// processes reads the whole process table.
+func processes() map[int]stat {
+	pids := listProcesses()
+	all := make(map[int]stat, len(pids))
+	for _, pid := range pids {
+		if st, ok := readStat(pid); ok {
+			all[pid] = st
+		}
+	}
+	return all
 }
 
 // childrenOf lists the children of a process, as far as the kernel tells them

@@ -42,14 +42,11 @@ func startSwept(s Spec) (*Tree, error) {
 		return nil, err
 	}
 	h := &sweepHold{mark: newMark(), known: map[int]uint64{}}
-	s.Env = h.mark.env(s.Env)
-	birth := beforeBirth()
-	pid, pidfd, err := spawn(s, &syscall.SysProcAttr{})
+	pid, pidfd, err := launch(s, h.mark)
 	if err != nil {
 		reaper.release()
 		return nil, err
 	}
-	birth.mark(pid, h.mark)
 	t := newTree(pid, h)
 	t.watch(pidfd, s.OnStop)
 	return t, nil
@@ -142,7 +139,7 @@ func (h *sweepHold) fell(t *Tree, members []stat) {
 // members finds the members of the tree and remembers them. The leader is one
 // until it is dead: its reaping is the watch's.
 func (h *sweepHold) members(t *Tree) []stat {
-	all, _ := processes()
+	all := processes()
 	var roots []stat
 	for _, p := range all {
 		if h.isRoot(t, p) {

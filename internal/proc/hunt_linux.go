@@ -1,0 +1,93 @@
+package proc
+
+// This file runs in the keeper only.
+
+import (
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// hunt kills everything that carries a mark of the dead program, and what
+// descends from it, until several looks have found nothing. The orphans have
+// gone to another process, which reaps them at once; so nothing is left of a
+// member that forks and ends all the time, and there is no certainty as in the
+// program's own sweep. But a look at what is new is much faster than most can
+// fork, and what it finds stops at once.
+func hunt(program uint64) {
+	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, -20) // where we may: they must not starve us
+	h := hunter{program: program, corpses: map[int]uint64{}}
+	end := time.Now().Add(clearBound)
+	for clean := 0; clean < 4 && time.Now().Before(end); {
+		found, gone := h.look()
+		if !found && gone == 0 {
+			h.others = nil // the next look is a thorough one
+			found, gone = h.look()
+			time.Sleep(time.Millisecond)
+		}
+		if clean++; found || gone > 0 {
+			clean = 0
+		}
+	}
+}
+
+type hunter struct {
+	program uint64
+	others  map[int]bool   // what the last look saw and found to be no member
+	corpses map[int]uint64 // dead members that were seen: pid and start time
+}
+
+// look stops each member as soon as it is found, and kills them all in the
+// end. gone counts processes that ended before they could be looked at, and
+// members that are found dead for the first time: what they started may be
+// newer than the list.
+func (h *hunter) look() (found bool, gone int) {
+	all := map[int]stat{}
+	others := map[int]bool{}
+	var members []stat
+	for _, pid := range listProcesses() {
+		if h.others[pid] {
+			others[pid] = true
+			continue
+		}
+		st, ok := readStat(pid)
+		switch {
+		case !ok:
+			gone++
+		case pid == os.Getpid():
+		case st.dead():
+			if h.corpses[pid] != st.start && programOn(pid, h.program) {
+				h.corpses[pid] = st.start
+				gone++
+			}
+		case programOn(pid, h.program):
+			_ = signalSure(pid, unix.SIGSTOP, st.same)
+			members = append(members, st)
+		default:
+			others[pid] = true
+		}
+		all[pid] = st
+	}
+	if h.others == nil { // a thorough look: descendants without a mark as well
+		members = closure(all, members)
+	}
+	h.others = others
+	for _, sig := range []syscall.Signal{unix.SIGSTOP, unix.SIGKILL} {
+		for _, m := range members {
+			_ = signalSure(m.pid, sig, m.same) // the next look sees who is left
+		}
+	}
+	return len(members) > 0, gone
+}
+
+// anyMarked reports whether a living process carries a mark of the program.
+func anyMarked(program uint64) bool {
+	for pid, st := range processes() {
+		if pid != os.Getpid() && !st.dead() && programOn(pid, program) {
+			return true
+		}
+	}
+	return false
+}
