@@ -125,7 +125,7 @@ var samples = map[string]func(t testing.TB) *sample{
 func sampleMixed(t testing.TB) *sample {
 	s := newSample(t, 5010*time.Millisecond)
 	for i, d := range []time.Duration{2, 7, 1, 4, 9, 3, 5, 6, 1, 8, 2, 5} {
-		name, wall, o := fmt.Sprintf("do_stuff(%d)", d), d*sec+time.Duration(i)*time.Millisecond, cutoff.OK
+		name, wall, o := fmt.Sprintf("do_stuff(%d)", d), d*sec+time.Duration(i)*100*time.Microsecond, cutoff.OK
 		if wall > 5010*time.Millisecond {
 			wall, o = 5010*time.Millisecond+time.Duration(90+i)*time.Microsecond, cutoff.Timeout
 		}
