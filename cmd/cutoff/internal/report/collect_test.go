@@ -15,7 +15,7 @@ import (
 
 func TestVerdict(t *testing.T) {
 	for name, want := range map[string]string{
-		"mixed":    "12 tasks in 10.8 s: 8 ok, 4 cut off (46.5 % of the time), 0 failed",
+		"mixed":    "12 tasks in 10.8 s: 8 ok, 4 cut off (46.6 % of the time), 0 failed",
 		"one":      "1 task in 750 µs: 1 ok, 0 cut off, 0 failed",
 		"outcomes": "10 tasks in 2.08 s: 2 ok, 2 cut off (37.3 % of the time), 1 failed, 2 crashed, 1 canceled, 1 not started, 1 without an end",
 	} {
