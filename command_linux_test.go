@@ -1,0 +1,108 @@
+package cutoff
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestCommandPipeHeld: a process that has no part in the command holds its
+// output, and goes on writing to it. What the command wrote is there, and the
+// return is not held up.
+func TestCommandPipeHeld(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	up := newPulse(t)
+	var out strings.Builder
+	c := sh(`printf early; echo >&2; read line; printf late`)
+	c.Stdin, c.Stdout, c.Stderr = r, &out, up.w
+	p, err := c.Start(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	up.wait(1)
+	held, err := os.OpenFile(fmt.Sprintf("/proc/%d/fd/1", p.PID()), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	w.Close()
+	if !p.Join(bound) {
+		t.Fatal("held up by the pipe")
+	}
+	if r, err := p.Wait(); err != nil || out.String() != "earlylate" || r.Output != out.String() {
+		t.Errorf("%v, %q, %+v", err, out.String(), r)
+	}
+	_ = held.SetWriteDeadline(time.Now()) // nobody reads it any more
+	if _, err := held.Write([]byte("x")); err == nil {
+		t.Error("the pipe is still read")
+	}
+}
+
+// TestCommandAtEveryLevel runs the commands' tests at the sweep level and as an
+// ordinary user, who may not make cgroups.
+func TestCommandAtEveryLevel(t *testing.T) {
+	if os.Getenv("CUTOFF_CONTAINMENT") != "" {
+		t.Skip("a level is forced already")
+	}
+	const tests = "^(TestCommand(OK|Fails|Crashes|Timeout|Grace|GracePasses|Canceled|Leaks|Streams|PipeHeld|sAtOnce)|TestProcess)$"
+	for name, cred := range map[string]*syscall.Credential{
+		"sweep":         nil,
+		"ordinary user": {Uid: 65534, Gid: 65534},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.Command("/proc/self/exe", "-test.v", "-test.run="+tests)
+			cmd.Dir = "/"
+			cmd.Env = append(os.Environ(), "TMPDIR="+os.TempDir())
+			if cred != nil {
+				if os.Getuid() != 0 {
+					t.Skip("only root can become somebody else; an ordinary user runs them anyway")
+				}
+				cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
+			} else {
+				cmd.Env = append(cmd.Env, "CUTOFF_CONTAINMENT=sweep")
+			}
+			out, err := cmd.CombinedOutput()
+			if err != nil || strings.Count(string(out), "--- PASS: Test") < 12 {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// TestCommandLeavesNoDescriptors: ten of every ending.
+func TestCommandLeavesNoDescriptors(t *testing.T) {
+	count := func() int {
+		fds, err := filepath.Glob("/proc/self/fd/*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(fds)
+	}
+	run := func() {
+		for _, script := range []string{"exit 0", "exit 1", "kill $$", "sleep 30 & exit 0", "sleep 30"} {
+			c := sh(script)
+			c.Stdin, c.Stderr = strings.NewReader("x"), new(strings.Builder)
+			c.Limits.Timeout = 200 * time.Millisecond
+			_, _ = c.Run(context.Background())
+		}
+		_, _ = Command{Path: "/"}.Run(context.Background())
+	}
+	run()
+	before := count()
+	for range 5 {
+		run()
+	}
+	if after := count(); after > before {
+		t.Errorf("%d descriptors, before %d", after, before)
+	}
+}
