@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/cutoff-run/cutoff/cmd/cutoff/internal/progress"
 )
 
 // Words that are code: of sh -c 'echo {}' the shell of that name parses the
@@ -36,7 +38,8 @@ func printed(w *syntax.Word) string {
 }
 
 func codeError(word string) error {
-	return fmt.Errorf("a value in %q would be run as code, and a file name could do anything: hand it over as an argument, as in sh -c 'wc -l \"$1\"' sh {} (to run each line of the input as a command, give no command)", word)
+	return fmt.Errorf("in the word %s a value would be run as code, and a file name could do anything: hand it over as an argument, as in sh -c 'wc -l \"$1\"' sh {} (to run each line of the input as a command, give no command)",
+		progress.OneLine(word, shownText))
 }
 
 // codeBuiltins are the commands of a shell that parse or evaluate their

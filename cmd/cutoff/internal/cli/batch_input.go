@@ -224,7 +224,7 @@ func openSource(sep string, rest []string, file string, stdin *os.File) (source,
 	}
 	if file == "" || file == "-" {
 		terminal := term.IsTerminal(int(stdin.Fd()))
-		return source{items: lines(stdin, "line"), terminal: terminal, close: func() error { return nil }}, nil
+		return source{items: lines(stdin, "stdin"), terminal: terminal, close: func() error { return nil }}, nil
 	}
 	f, err := os.Open(file)
 	if err != nil {

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/cutoff-run/cutoff/cmd/cutoff/internal/progress"
 )
 
 // How a value gets into a command line for the shell.
@@ -15,11 +18,14 @@ import (
 // word, as the POSIX shell that will run it parses it. The syntax tree then
 // says for each marker in which kind of place it stands:
 //
-//	bare      echo x{}y        the value in single quotes:     echo x'v'y
+//	listed    echo x{}y        the value in single quotes:     echo x'v'y
+//	bare      X=x{}y           the same:                       X=x'v'y
 //	double    echo "x{}y"      the same between the quotes:    echo "x"'v'"y"
 //	single    echo 'x{}y'      likewise:                       echo 'x''v''y'
 //
-// Single quotes are the one form in which the shell looks at nothing. Every
+// Single quotes are the one form in which the shell looks at nothing. Several
+// columns become several words where a list of words stands, and one word with
+// spaces elsewhere: as X='a' 'b' the second would be run. Every
 // other place is refused: names, arithmetic, ${…}, `…`, comments, behind a
 // backslash, and here-documents altogether. So is a word that is a program for
 // sh -c and the like, where no quoting of ours helps.
@@ -28,6 +34,7 @@ type place int
 
 const (
 	nowhere place = iota // no safe place
+	listed
 	bare
 	double
 	single
@@ -85,6 +92,9 @@ func compileLine(line string) (*template, error) {
 // parseCommandLine takes a whole command line without replacement words: it
 // returns the words of a simple command, or nil if it needs the shell.
 func parseCommandLine(line string) ([]string, error) {
+	if !parsable(line) && strings.IndexByte(line, 0) < 0 {
+		return nil, nil // sh takes it as it is
+	}
 	file, err := parseShell(line)
 	if err != nil {
 		return nil, shellError(err.Error())
@@ -102,9 +112,20 @@ func parseCommandLine(line string) ([]string, error) {
 	return argv, nil
 }
 
+// parsable reports whether the parser can read text as a shell does, which
+// takes any byte: the parser takes UTF-8 alone, a carriage return for part of
+// the line's end, and the characters U+0080 and U+0081 for its own marks of
+// the end and of a line that goes on.
+func parsable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsAny(text, "\r\u0080\u0081")
+}
+
 func parseShell(text string) (*syntax.File, error) {
-	if strings.IndexByte(text, 0) >= 0 {
+	switch {
+	case strings.IndexByte(text, 0) >= 0:
 		return nil, errors.New("a command cannot have a NUL byte")
+	case !parsable(text):
+		return nil, errors.New("it has bytes that are not UTF-8, a carriage return or another control character (give it as several arguments instead of one)")
 	}
 	return syntax.NewParser(syntax.Variant(syntax.LangPOSIX)).Parse(strings.NewReader(text), "")
 }
@@ -123,13 +144,15 @@ func renderScript(parts []scriptPart, r row) string {
 		}
 		values := p.tok.values(r)
 		switch p.place {
-		case bare:
+		case listed:
 			for i, v := range values {
 				if i > 0 {
 					b.WriteByte(' ')
 				}
 				b.WriteString(shellQuote(v))
 			}
+		case bare:
+			b.WriteString(shellQuote(strings.Join(values, " ")))
 		case double:
 			b.WriteString(`"` + shellQuote(strings.Join(values, " ")) + `"`)
 		case single:
@@ -192,11 +215,23 @@ func (m *markers) restore(text string, pieces []piece) string {
 // inspect finds the place of each token and refuses what is not safe.
 func (m *markers) inspect(file *syntax.File, pieces []piece) error {
 	var refused error
+	inList := map[*syntax.Word]bool{}
 	syntax.Walk(file, func(n syntax.Node) bool {
 		switch n := n.(type) {
 		case *syntax.Word:
-			m.findIn(n.Parts, bare)
+			in := bare
+			if inList[n] {
+				in = listed
+			}
+			m.findIn(n.Parts, in)
+		case *syntax.WordIter:
+			for _, w := range n.Items {
+				inList[w] = true
+			}
 		case *syntax.CallExpr:
+			for _, w := range n.Args {
+				inList[w] = true
+			}
 			if err := m.checkCode(n.Args, pieces); err != nil && refused == nil {
 				refused = err
 			}
@@ -222,7 +257,7 @@ func (m *markers) inspect(file *syntax.File, pieces []piece) error {
 			continue
 		}
 		if m.places[i] == nowhere {
-			return fmt.Errorf("no file name is safe where %s stands in %s: it can stand in a word, in \"…\", in '…' and in $(…), but not in a name, ${…}, $((…)), `…`, a comment or behind a backslash",
+			return fmt.Errorf("no file name is safe in the place of %s in: %s (it can stand in a word, in \"…\", in '…' and in $(…), but not in a name, ${…}, $((…)), `…`, $'…', a comment or behind a backslash)",
 				p.text, around(pieces, k))
 		}
 		i++
@@ -246,7 +281,7 @@ func (m *markers) findIn(parts []syntax.WordPart, in place) {
 	for i, p := range parts {
 		switch p := p.(type) {
 		case *syntax.Lit:
-			if in == bare && i+1 < len(parts) && strings.HasSuffix(p.Value, "$") {
+			if in != double && i+1 < len(parts) && strings.HasSuffix(p.Value, "$") {
 				return
 			}
 			m.note(p.Value, in)
@@ -272,16 +307,14 @@ func (m *markers) note(text string, in place) {
 	}
 }
 
-// around quotes the text near a token for a message.
+// around is the text near a token, for a message.
 func around(pieces []piece, k int) string {
+	const most = 20
 	before, after := pieces[k-1].text, pieces[k+1].text
-	if len(before) > 20 {
-		before = "…" + before[len(before)-20:]
+	if len(before) > most {
+		before = "…" + before[len(before)-most:]
 	}
-	if len(after) > 20 {
-		after = after[:20] + "…"
-	}
-	return fmt.Sprintf("%q", strings.ToValidUTF8(before+pieces[k].text+after, "?"))
+	return progress.OneLine(before+pieces[k].text+after, 3*most)
 }
 
 // simpleCommand returns the words of a command that needs no shell: one
@@ -409,7 +442,7 @@ func (m *markers) wordTemplates(w *syntax.Word, pieces []piece) wordTemplate {
 		before, after, ok := strings.Cut(text, m.marker(i))
 		if ok {
 			t.pieces = append(t.pieces, piece{text: before}, p)
-			t.one = t.one || m.places[i] != bare
+			t.one = t.one || m.places[i] != listed
 			text = after
 		}
 		i++

@@ -12,8 +12,8 @@ import (
 	"github.com/cutoff-run/cutoff/cmd/cutoff/internal/progress"
 )
 
-// listed bounds each list under the verdict.
-const listed = 20
+// maxListed bounds each list under the verdict.
+const maxListed = 20
 
 // tally collects what the verdict lists. It needs the same memory for any
 // number of tasks.
@@ -32,7 +32,7 @@ type list struct {
 
 func (l *list) add(line string) {
 	l.all++
-	if len(l.lines) < listed {
+	if len(l.lines) < maxListed {
 		l.lines = append(l.lines, line)
 	}
 }

@@ -1,0 +1,15 @@
+package cli
+
+import (
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestBatchScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:   "testdata/batch",
+		Setup: setupRun,
+		Cmds:  runCommands,
+	})
+}
