@@ -31,17 +31,29 @@ func build(t *testing.T, bin string, what ...string) {
 	}
 }
 
+// raceDetector reports whether the test was built with it.
+func raceDetector() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
+}
+
 func TestExamples(t *testing.T) {
 	bin := t.TempDir()
-	what := []string{"./..."}
-	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
-		what = []string{"-race", "./..."} // the test has the race detector: the examples too
+	if raceDetector() {
+		build(t, bin, "-race", "./...")
+	} else {
+		build(t, bin, "./...")
 	}
-	build(t, bin, what...)
-	t.Run("quickstart", func(t *testing.T) { quickstart(t, bin) })
-	t.Run("queue", func(t *testing.T) { queue(t, bin) })
-	t.Run("bestsofar", func(t *testing.T) { bestSoFar(t, bin) })
-	t.Run("crash", func(t *testing.T) { crash(t, bin) })
+	t.Run("stories", func(t *testing.T) { // these mostly sleep
+		for name, story := range map[string]func(*testing.T, string){
+			"quickstart": quickstart, "queue": queue, "bestsofar": bestSoFar, "crash": crash,
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				story(t, bin)
+			})
+		}
+	})
 	t.Run("hopeless", func(t *testing.T) { hopeless(t, bin) })
 	t.Run("sat", func(t *testing.T) { sat(t, bin) })
 	t.Run("nothing survives", func(t *testing.T) { nothingSurvives(t, bin) })
