@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	// The race detector holds back every exit for a second, in case another
 	// goroutine is about to race. Workers exit often, and their races show in
 	// the calls.
-	os.Setenv("GORACE", "atexit_sleep_ms=0")
+	_ = os.Setenv("GORACE", "atexit_sleep_ms=0")
 	Init() // a worker of a test's pool stays in here
 	if f := helpers[os.Getenv(helperVar)]; f != nil {
 		f()

@@ -35,7 +35,7 @@ func Serve(p Program) {
 		return
 	}
 	// What the user's functions start must not take itself for a worker.
-	os.Unsetenv(EnvVar)
+	_ = os.Unsetenv(EnvVar) // fails for no name that is valid
 	secret, err := strconv.ParseUint(v, 16, 64)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "cutoff: %s=%q: this variable is set by a pool for its workers; unset it\n", EnvVar, v)

@@ -81,9 +81,12 @@ func TestMain(m *testing.M) {
 	if other := os.Getenv("TEST_FINGERPRINT"); other != "" {
 		fp = []byte(other)
 	}
-	os.Setenv("GORACE", "atexit_sleep_ms=0") // else every worker's exit takes a second under -race
-	if os.Getenv("TEST_MUTE") != "" {
-		os.Exit(3) // a program that never comes to Serve
+	_ = os.Setenv("GORACE", "atexit_sleep_ms=0") // else every worker's exit takes a second under -race
+	switch os.Getenv("TEST_MUTE") { // a program that never comes to Serve
+	case "exit":
+		os.Exit(3)
+	case "hang":
+		select {}
 	}
 	Serve(Program{
 		Fingerprint: fp,
@@ -275,7 +278,7 @@ func TestStartFailures(t *testing.T) {
 		cfg  Config
 		want error
 	}{
-		{"mute", config("TEST_MUTE=1"), ErrSilent},
+		{"mute", config("TEST_MUTE=exit"), ErrSilent},
 		{"other program", config("TEST_FINGERPRINT=another"), ErrOtherProgram},
 		{"no such file", Config{Path: "/does/not/exist", Args: []string{"x"}, Bound: bound}, os.ErrNotExist},
 	} {
@@ -287,8 +290,8 @@ func TestStartFailures(t *testing.T) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
 	}
-	slow := config()
-	slow.Bound = time.Nanosecond
+	slow := config("TEST_MUTE=hang")
+	slow.Bound = 10 * time.Millisecond
 	if w, err := Start(slow); !errors.Is(err, ErrSilent) {
 		if err == nil {
 			w.Close()
