@@ -237,7 +237,7 @@ func (o *batchOptions) view(opts *batch.Options) (*progress.View, error) {
 	}
 	view := progress.Line(os.Stderr, func() int {
 		width, _, err := term.GetSize(fd)
-		if err != nil {
+		if err != nil || width < 1 { // some terminals do not know it
 			return 80
 		}
 		return width

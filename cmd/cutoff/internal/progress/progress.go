@@ -159,11 +159,17 @@ func (v *View) show() {
 	v.drawn = true
 }
 
-// status is the state of the batch in a line.
+// status is the state of the batch in a line, short enough for 80 columns: the
+// counts that are not zero, and what holds everything up.
 func (v *View) status() string {
 	now := time.Now()
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s done (%s)", Duration(now.Sub(v.start)), Counted(v.done, "task"), Counts(v.counts))
+	fmt.Fprintf(&b, "%s: %s done", Duration(now.Sub(v.start)), Count(v.done))
+	for _, c := range v.shown() {
+		if c.n > 0 {
+			fmt.Fprintf(&b, ", %s %s", Count(c.n), c.name)
+		}
+	}
 	if v.stopping {
 		b.WriteString(", stopping")
 	}
@@ -176,7 +182,7 @@ func (v *View) status() string {
 			longest = r
 		}
 	}
-	fmt.Fprintf(&b, ", %d running, the longest for %s", len(v.running), Duration(now.Sub(longest.since)))
+	fmt.Fprintf(&b, ", %d running, longest %s", len(v.running), Duration(now.Sub(longest.since)))
 	if longest.timeout > 0 {
 		b.WriteString(" of " + Duration(longest.timeout))
 	}
@@ -184,25 +190,27 @@ func (v *View) status() string {
 	return b.String()
 }
 
-// Counts writes how many tasks ended how: ok, cut off and failed always, the
-// rest where there is any.
-func Counts(outcomes map[cutoff.Outcome]int64) string {
+// counted is a number of tasks and what became of them.
+type counted struct {
+	n    int64
+	name string
+}
+
+// shown are the counts of a status, but for those that went well.
+func (v *View) shown() []counted {
 	var cutOff int64
-	for o, n := range outcomes {
+	for o, n := range v.counts {
 		if o.CutOff() {
 			cutOff += n
 		}
 	}
-	s := fmt.Sprintf("%s ok, %s cut off, %s failed", Count(outcomes[cutoff.OK]), Count(cutOff), Count(outcomes[cutoff.Failed]))
-	for _, o := range []struct {
-		outcome cutoff.Outcome
-		name    string
-	}{{cutoff.Crashed, "crashed"}, {cutoff.Canceled, "canceled"}, {cutoff.NotStarted, "not started"}} {
-		if n := outcomes[o.outcome]; n > 0 {
-			s += fmt.Sprintf(", %s %s", Count(n), o.name)
-		}
+	return []counted{
+		{cutOff, "cut off"},
+		{v.counts[cutoff.Failed], "failed"},
+		{v.counts[cutoff.Crashed], "crashed"},
+		{v.counts[cutoff.Canceled], "canceled"},
+		{v.counts[cutoff.NotStarted], "not started"},
 	}
-	return s
 }
 
 // Writer returns a writer to w, which leads to the terminal of the status

@@ -60,10 +60,15 @@ func TestPlainIsNotSilent(t *testing.T) {
 		v.Event(started(1, "slow\n"))
 		time.Sleep(10 * time.Second)
 		v.Event(started(2, "new"))
-		time.Sleep(55 * time.Second)
+		time.Sleep(25 * time.Second)
+		v.Event(ended(3, cutoff.Timeout, nil))
+		v.Event(ended(4, cutoff.Crashed, nil))
+		time.Sleep(30 * time.Second)
 		v.Close()
-		want := `cutoff: 30.0 s: 0 tasks done (0 ok, 0 cut off, 0 failed), 2 running, the longest for 30.0 s of 1 min 0 s: slow\n` + "\n" +
-			`cutoff: 1 min 0 s: 0 tasks done (0 ok, 0 cut off, 0 failed), 2 running, the longest for 1 min 0 s of 1 min 0 s: slow\n` + "\n"
+		want := `cutoff: 30.0 s: 0 done, 2 running, longest 30.0 s of 1 min 0 s: slow\n` + "\n" +
+			"cutoff: cut off (timeout) after 1.00 s: task\n" +
+			"cutoff: failed (crashed) after 1.00 s: task\n" +
+			`cutoff: 1 min 0 s: 2 done, 1 cut off, 1 crashed, 2 running, longest 1 min 0 s of 1 min 0 s: slow\n` + "\n"
 		if out.String() != want {
 			t.Errorf("got\n%swant\n%s", out.String(), want)
 		}
@@ -97,7 +102,7 @@ func TestLine(t *testing.T) {
 		out := v.Writer(&tty)
 		v.Event(started(1, "slow"))
 		time.Sleep(5050 * time.Millisecond)
-		const status = "5.00 s: 0 tasks done (0 ok, 0 cut off, 0 failed), 1 running, the longest for 5.00 s of 1 min 0 s: slow"
+		const status = "5.00 s: 0 done, 1 running, longest 5.00 s of 1 min 0 s: slow"
 		if got := screen(tty.String()); got != status {
 			t.Errorf("the terminal shows %q, want %q", got, status)
 		}
@@ -113,7 +118,7 @@ func TestLine(t *testing.T) {
 		write(t, out, ", and the rest\n")
 		width = 20
 		time.Sleep(time.Second)
-		if got := screen(tty.String()); got != "a whole line\nand a half, and the rest\n7.00 s: 0 tasks don" {
+		if got := screen(tty.String()); got != "a whole line\nand a half, and the rest\n7.00 s: 0 done, 1 r" {
 			t.Errorf("the terminal shows %q", got)
 		}
 
