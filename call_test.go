@@ -14,9 +14,6 @@ import (
 	"time"
 )
 
-// endless is a limit that no test reaches unless something is broken.
-const endless = time.Minute
-
 // short is a limit that hanging functions reach.
 const short = 30 * time.Millisecond
 
@@ -114,7 +111,7 @@ func newPool(t testing.TB, o PoolOptions) *Pool {
 
 func ctx(t testing.TB) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), endless)
+	ctx, cancel := context.WithTimeout(context.Background(), bound)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -153,7 +150,7 @@ func TestLargePayload(t *testing.T) {
 }
 
 func TestResultOfOK(t *testing.T) {
-	p := newPool(t, PoolOptions{Workers: 1, Limits: Limits{Timeout: endless}})
+	p := newPool(t, PoolOptions{Workers: 1, Limits: Limits{Timeout: bound}})
 	before := time.Now()
 	c, err := double.Start(ctx(t), p, 1)
 	if err != nil {
@@ -223,13 +220,13 @@ func TestDeadlineInContext(t *testing.T) {
 	if d, err := deadline.Call(ctx(t), p, struct{}{}); d != 0 || err != nil {
 		t.Errorf("without a limit: %v, %v", d, err)
 	}
-	if d, err := deadline.Call(ctx(t), p.With(Limits{Timeout: endless}), struct{}{}); d <= 0 || d > endless || err != nil {
+	if d, err := deadline.Call(ctx(t), p.With(Limits{Timeout: bound}), struct{}{}); d <= 0 || d > bound || err != nil {
 		t.Errorf("with a limit: %v, %v", d, err)
 	}
 }
 
 func TestGrace(t *testing.T) {
-	p := newPool(t, PoolOptions{Workers: 1, Limits: Limits{Timeout: short, Grace: endless}})
+	p := newPool(t, PoolOptions{Workers: 1, Limits: Limits{Timeout: short, Grace: bound}})
 	pid, err := workerID.Call(ctx(t), p, struct{}{})
 	if err != nil {
 		t.Fatal(err)
@@ -256,7 +253,7 @@ func TestGrace(t *testing.T) {
 }
 
 func TestIdle(t *testing.T) {
-	p := newPool(t, PoolOptions{Workers: 1, Limits: Limits{Idle: short, Timeout: endless}})
+	p := newPool(t, PoolOptions{Workers: 1, Limits: Limits{Idle: short, Timeout: bound}})
 	_, err := beating.Call(ctx(t), p, 5)
 	e := errorAs[*CutoffError](t, err)
 	if !errors.Is(err, ErrIdle) || errors.Is(err, context.DeadlineExceeded) || e.Limit != short || e.Result.Outcome != Idle {
@@ -418,7 +415,7 @@ func TestNotStarted(t *testing.T) {
 }
 
 func TestCallHandle(t *testing.T) {
-	p := newPool(t, PoolOptions{Workers: 1, Limits: Limits{Grace: endless}})
+	p := newPool(t, PoolOptions{Workers: 1, Limits: Limits{Grace: bound}})
 	c, err := polite.Start(ctx(t), p, "error")
 	if err != nil {
 		t.Fatal(err)
@@ -427,7 +424,7 @@ func TestCallHandle(t *testing.T) {
 		t.Errorf("a running call: alive %v, result %+v", c.Alive(), c.Result())
 	}
 	c.Terminate()
-	if !c.Join(endless) || c.Alive() {
+	if !c.Join(bound) || c.Alive() {
 		t.Fatal("the call did not obey")
 	}
 	<-c.Done()

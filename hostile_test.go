@@ -65,7 +65,7 @@ func (liar) Error() string { panic("no text either") }
 
 func raise(sig syscall.Signal) {
 	_ = syscall.Kill(os.Getpid(), sig)
-	<-time.After(endless)
+	<-time.After(bound)
 }
 
 func concurrentMapWrite() {
@@ -105,11 +105,14 @@ func closeAll() {
 	}
 }
 
-// startSleeper leaves a process behind in a session of its own.
-func startSleeper() {
+// startSleeper leaves a process behind in a session of its own, and says which.
+func startSleeper() int {
 	c := exec.Command("sleep", "1000")
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	_ = c.Start()
+	if err := c.Start(); err != nil {
+		panic(err)
+	}
+	return c.Process.Pid
 }
 
 // fateOf is what a row of TestHostile says of its worker. A goroutine that is
@@ -172,7 +175,7 @@ func TestHostile(t *testing.T) {
 			}
 			defer silent.Close()
 			p := newPool(t, PoolOptions{Workers: 1, Stdout: silent, Stderr: silent})
-			limits := Limits{Timeout: endless}
+			limits := Limits{Timeout: bound}
 			if c.want == Timeout {
 				limits.Timeout = 200 * time.Millisecond
 			}

@@ -33,7 +33,7 @@ func count(n int) iter.Seq[int] {
 
 func TestMap(t *testing.T) {
 	const n = 500
-	p := newPool(t, PoolOptions{Workers: 3, Limits: Limits{Timeout: endless}})
+	p := newPool(t, PoolOptions{Workers: 3, Limits: Limits{Timeout: bound}})
 	seen := make([]bool, n)
 	for it := range sometimes.Map(ctx(t), p, count(n)) {
 		if it.In != it.Index || seen[it.Index] {

@@ -255,7 +255,7 @@ func TestClose(t *testing.T) {
 
 func TestPoolKill(t *testing.T) {
 	started := make(chan struct{}, 1)
-	p := newPool(t, PoolOptions{Workers: 1, Limits: Limits{Grace: endless}, OnEvent: func(e Event) {
+	p := newPool(t, PoolOptions{Workers: 1, Limits: Limits{Grace: bound}, OnEvent: func(e Event) {
 		if e.Kind == CallStarted {
 			started <- struct{}{}
 		}

@@ -4,11 +4,14 @@ package cutoff
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -58,9 +61,9 @@ func TestNoInit(t *testing.T) {
 // TestOtherProgram starts another program's file as a worker, as happens where
 // a deployment replaces the file under a running program.
 func TestOtherProgram(t *testing.T) {
-	exe := build(t, "orphans")
+	exe := build(t, "noinit")
 	w, err := worker.Start(worker.Config{
-		Path: exe, Args: []string{exe}, Env: os.Environ(), Fingerprint: fingerprint(), Bound: endless,
+		Path: exe, Args: []string{exe, "conditional"}, Env: os.Environ(), Fingerprint: fingerprint(), Bound: bound,
 	})
 	if err == nil {
 		w.Close()
@@ -84,11 +87,41 @@ func TestCgo(t *testing.T) {
 	}
 }
 
+var orphan = Register("orphan", func(_ context.Context, how string) (int, error) {
+	switch how {
+	case "one processor": // nothing else in the worker ever runs again
+		runtime.GOMAXPROCS(1)
+		debug.SetGCPercent(-1)
+	case "descendant":
+		fmt.Println(startSleeper())
+	}
+	fmt.Println(os.Getpid())
+	if how == "stopped" {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+	}
+	return 0, spinForever()
+})
+
+// orphans starts calls that never end, whose processes say who they are.
+var _ = helper("orphans", func() {
+	pool, err := NewPool(PoolOptions{Workers: 4})
+	if err != nil {
+		panic(err)
+	}
+	for _, how := range []string{"spin", "one processor", "stopped", "descendant"} {
+		if _, err := orphan.Start(context.Background(), pool, how); err != nil {
+			panic(err)
+		}
+	}
+	select {}
+})
+
 // TestProgramKilled kills a program with SIGKILL while its workers loop
 // without end, have one processor only, are stopped, and have a descendant in
 // a session of its own: none of them lives on.
 func TestProgramKilled(t *testing.T) {
-	program := exec.Command(build(t, "orphans"))
+	program := exec.Command(os.Args[0])
+	program.Env = append(os.Environ(), helperEnv(t, "orphans"))
 	program.Stderr = os.Stderr
 	stdout, err := program.StdoutPipe()
 	if err != nil {
