@@ -338,6 +338,10 @@ func TestTTYBackground(t *testing.T) {
 	s.see("prompt> ")
 	s.enter(`cutoff run .5 sh -c 'read x' & wait $!; echo sta''tus $?`)
 	s.see("status 124")
+	// Our own messages stop nobody where the terminal stops who writes.
+	s.enter(`stty tostop; cutoff run -v .2 sleep 600 & wait $!; echo sta''tus $?; stty -tostop`)
+	s.see("sending signal TERM")
+	s.see("status 124")
 }
 
 // A command with a handler for Ctrl-Z is stopped by itself, later.
