@@ -18,6 +18,7 @@ import (
 	"github.com/cutoff-run/cutoff"
 	"github.com/cutoff-run/cutoff/batch"
 	"github.com/cutoff-run/cutoff/cmd/cutoff/internal/progress"
+	"github.com/cutoff-run/cutoff/internal/proc"
 	"github.com/cutoff-run/cutoff/journal"
 )
 
@@ -124,7 +125,7 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer src.close()
+	defer func() { _ = src.close() }()
 	if o.dryRun {
 		return dryRun(os.Stdout, tasks)
 	}
@@ -252,7 +253,9 @@ func (o *batchOptions) view(opts *batch.Options) (*progress.View, error) {
 // createJournal starts the journal. What is wrong with the name that was given
 // is a mistake of use; anything else is ours.
 func (o *batchOptions) createJournal(opts batch.Options) (*journal.Writer, error) {
-	header := journal.Header{Program: "cutoff " + version(), Slots: opts.Slots, Limits: opts.Limits}
+	header := journal.Header{
+		Program: "cutoff " + version(), Slots: opts.Slots, Limits: opts.Limits, Containment: string(proc.Containment()),
+	}
 	w, err := journal.Create(o.journal, header, journal.Options{})
 	for _, mistake := range []error{journal.ErrExists, journal.ErrNotJournal, journal.ErrLocked, os.ErrNotExist, os.ErrPermission, syscall.EISDIR} {
 		if errors.Is(err, mistake) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,11 +98,13 @@ func screen(written string) string {
 func TestLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var tty bytes.Buffer
-		width := 200
-		v := progress.Line(&tty, func() int { return width })
+		var width atomic.Int64
+		width.Store(200)
+		v := progress.Line(&tty, func() int { return int(width.Load()) })
 		out := v.Writer(&tty)
 		v.Event(started(1, "slow"))
 		time.Sleep(5050 * time.Millisecond)
+		synctest.Wait()
 		const status = "5.00 s: 0 done, 1 running, longest 5.00 s of 1 min 0 s: slow"
 		if got := screen(tty.String()); got != status {
 			t.Errorf("the terminal shows %q, want %q", got, status)
@@ -112,12 +115,14 @@ func TestLine(t *testing.T) {
 
 		write(t, out, "a whole line\nand a half")
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if got := screen(tty.String()); got != "a whole line\nand a half" {
 			t.Errorf("the terminal shows %q: a status in the middle of a line", got)
 		}
 		write(t, out, ", and the rest\n")
-		width = 20
+		width.Store(20)
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if got := screen(tty.String()); got != "a whole line\nand a half, and the rest\n7.00 s: 0 done, 1 r" {
 			t.Errorf("the terminal shows %q", got)
 		}
