@@ -139,7 +139,7 @@ func becomeCommand(what string) {
 		}
 	}
 	err := syscall.Exec(f[2], os.Args, os.Environ())
-	errno, _ := err.(syscall.Errno) //nolint:errorlint // Exec returns it bare
+	errno, _ := err.(syscall.Errno)
 	_, _ = unix.Write(report, binary.NativeEndian.AppendUint32(nil, uint32(errno)))
 	os.Exit(127)
 }

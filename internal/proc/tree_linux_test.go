@@ -380,6 +380,22 @@ func TestSubreaperOnlyWhileNeeded(t *testing.T) {
 	}
 }
 
+// TestAdoptedAreReaped: a program that adopts orphans for another reason (as
+// the init process of a container does) keeps no dead ones of a tree.
+func TestAdoptedAreReaped(t *testing.T) {
+	c := inForce()
+	if c.cgroups == nil {
+		t.Skip("no cgroup to be had")
+	}
+	if err := reaper.acquire(); err != nil {
+		t.Fatal(err)
+	}
+	defer reaper.release()
+	tr := shell(t, c.start, `(sh -c 'echo >&3' &); (setsid sh -c 'echo >&3; exec sleep 60' &); echo >&3; exec sleep 60`)
+	tr.ready(3)
+	tr.end()
+}
+
 func TestParseStat(t *testing.T) {
 	line := `12 (a) b ) (c)) S 7 8 9 34816 8 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 1 1`
 	st, ok := parseStat(12, []byte(line))
