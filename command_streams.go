@@ -264,7 +264,7 @@ const writerBound = 10 * time.Second
 
 // finish waits for the copying, as long as the writer goes on.
 func (o *outputCopy) finish() error {
-	for before := int64(-1); ; {
+	for before := o.taken.Load(); ; {
 		if join(o.done, writerBound) {
 			return o.err
 		}
