@@ -4,6 +4,7 @@
 //	go run ./bench              # a table in Markdown
 //	go run ./bench -json        # the same as JSON
 //	go run ./bench -rounds 9    # more rounds
+//	go run ./bench -run warm    # only the groups whose name contains this
 //
 // Machines differ and are noisy: the ratios count, not the times. What is not
 // installed is named as missing.
@@ -18,6 +19,7 @@ import (
 	"os/signal"
 	"runtime"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -52,9 +54,10 @@ func main() {
 	cutoff.Init()
 	rounds := flag.Int("rounds", 5, "measure each subject `N` times")
 	asJSON := flag.Bool("json", false, "print JSON")
+	only := flag.String("run", "", "measure only the groups whose name contains `TEXT`")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, *rounds, *asJSON)
+	err := run(ctx, *rounds, *only, *asJSON)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -62,7 +65,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, rounds int, asJSON bool) error {
+func run(ctx context.Context, rounds int, only string, asJSON bool) error {
 	if rounds < 1 {
 		return fmt.Errorf("-rounds %d: give at least 1", rounds)
 	}
@@ -78,6 +81,9 @@ func run(ctx context.Context, rounds int, asJSON bool) error {
 	defer batch.remove()
 	var all []measurement
 	for _, g := range []group{pools.warm(), pools.fresh(), pools.overshoot(), batch.group} {
+		if !strings.Contains(g.name, only) {
+			continue
+		}
 		fmt.Fprintf(os.Stderr, "bench: %s…\n", g.name)
 		ms, err := measure(ctx, g, rounds)
 		if err != nil {
