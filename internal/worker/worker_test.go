@@ -82,7 +82,7 @@ func TestMain(m *testing.M) {
 		fp = []byte(other)
 	}
 	_ = os.Setenv("GORACE", "atexit_sleep_ms=0") // else every worker's exit takes a second under -race
-	switch os.Getenv("TEST_MUTE") { // a program that never comes to Serve
+	switch os.Getenv("TEST_MUTE") {              // a program that never comes to Serve
 	case "exit":
 		os.Exit(3)
 	case "hang":
