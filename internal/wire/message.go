@@ -37,19 +37,28 @@ func CutMeter(payload []byte) (Meter, []byte, error) {
 
 // CallHead encodes the payload of a KindCall up to the input. The name has at
 // most 255 bytes.
-func CallHead(name string, timeout time.Duration) []byte {
-	b := binary.LittleEndian.AppendUint64(make([]byte, 0, 9+len(name)), uint64(timeout))
-	return append(append(b, byte(len(name))), name...)
+func CallHead(name string, timeout time.Duration, mayCancel bool) []byte {
+	b := binary.LittleEndian.AppendUint64(make([]byte, 0, callHead+len(name)), uint64(timeout))
+	may := byte(0)
+	if mayCancel {
+		may = 1
+	}
+	return append(append(b, may, byte(len(name))), name...)
 }
+
+const callHead = 10
 
 // CutCall splits the payload of a KindCall.
 func CutCall(payload []byte) (name string, timeout time.Duration, in []byte, err error) {
-	if len(payload) < 9 || len(payload) < 9+int(payload[8]) {
+	if len(payload) < callHead || len(payload) < callHead+int(payload[callHead-1]) {
 		return "", 0, nil, ErrGarbled
 	}
-	n := 9 + int(payload[8])
-	return string(payload[9:n]), time.Duration(binary.LittleEndian.Uint64(payload)), payload[n:], nil
+	n := callHead + int(payload[callHead-1])
+	return string(payload[callHead:n]), time.Duration(binary.LittleEndian.Uint64(payload)), payload[n:], nil
 }
+
+// MayCancel reports whether a KindCancel may follow a KindCall.
+func MayCancel(payload []byte) bool { return len(payload) >= callHead && payload[8] != 0 }
 
 // Beat encodes the payload of a KindBeat.
 func Beat(progress float64) []byte {

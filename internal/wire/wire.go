@@ -22,7 +22,8 @@
 //
 //	KindCall    run a function: 8 bytes, its time limit in nanoseconds (0 for
 //	            none; only for the function to look at, the pool keeps it), one
-//	            byte with the length of its name, the name, the encoded input
+//	            byte, 1 if a KindCancel may follow, one byte with the length of
+//	            its name, the name, the encoded input
 //	KindCancel  cancel the context of the running call (the polite stop)
 //
 // The end of the request pipe asks the worker to exit.

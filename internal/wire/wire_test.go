@@ -152,11 +152,15 @@ func TestMeter(t *testing.T) {
 }
 
 func TestCall(t *testing.T) {
-	name, timeout, in, err := CutCall(append(CallHead("fn", time.Minute), "in"...))
+	payload := append(CallHead("fn", time.Minute, true), "in"...)
+	if !MayCancel(payload) || MayCancel(CallHead("fn", 0, false)) {
+		t.Error("MayCancel is wrong")
+	}
+	name, timeout, in, err := CutCall(payload)
 	if name != "fn" || timeout != time.Minute || string(in) != "in" || err != nil {
 		t.Errorf("got %q, %v, %q, %v", name, timeout, in, err)
 	}
-	for _, b := range []string{"", "12345678", "12345678\x05fn"} {
+	for _, b := range []string{"", "12345678", "123456780\x05fn"} {
 		if _, _, _, err := CutCall([]byte(b)); err == nil {
 			t.Errorf("%q was accepted", b)
 		}

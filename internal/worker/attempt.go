@@ -112,7 +112,7 @@ func (a *attempt) send() <-chan struct{} {
 	write := func() {
 		defer close(done)
 		// A failure means that the worker is gone, which is seen at its pipe.
-		_ = a.w.conn.Write(wire.KindCall, a.id, wire.CallHead(a.c.Func, a.c.Timeout), a.c.In)
+		_ = a.w.conn.Write(wire.KindCall, a.id, wire.CallHead(a.c.Func, a.c.Timeout, a.c.Grace > 0), a.c.In)
 	}
 	if len(a.c.In) > large {
 		go write()

@@ -69,6 +69,10 @@ func (s *server) connect(secret uint64) {
 		files[fd] = os.NewFile(uintptr(fd), "cutoff worker")
 	}
 	dieWithParent(files[fdAlive])
+	// The goroutine is the second net where the kernel does not do it. It also
+	// keeps the runtime from taking a function that blocks for ever for the
+	// deadlock of the whole program: how that ends is the pool's to say.
+	go exitAtEnd(files[fdAlive])
 	// Best effort: without it a dying runtime says its last words on standard
 	// error only.
 	_ = debug.SetCrashOutput(files[fdCrash], debug.CrashOptions{})
@@ -88,7 +92,11 @@ func (s *server) read() {
 		}
 		switch f.Kind {
 		case wire.KindCall:
-			s.calls <- f
+			if wire.MayCancel(f.Payload) {
+				s.calls <- f // and go on reading
+			} else {
+				s.call(f) // spares two switches between goroutines
+			}
 		case wire.KindCancel:
 			s.mu.Lock()
 			if f.Call == s.running {
@@ -113,8 +121,8 @@ func (s *server) send(kind wire.Kind, call uint64, payload ...[]byte) {
 	}
 }
 
-// execute runs the calls one after the other on one goroutine. A call that
-// panics or ends its goroutine is the worker's last.
+// execute runs the calls that may be canceled, one after the other. A call
+// that panics or ends its goroutine is the worker's last.
 func (s *server) execute() {
 	for f := range s.calls {
 		s.call(f)
@@ -149,6 +157,9 @@ func (s *server) call(f wire.Frame) {
 				p.Value = fmt.Sprint(v) // which survives a value whose own methods panic
 			}
 			s.reply(wire.KindPanic, c, s.since(before, began), p)
+			if p.Exit {
+				go s.read() // this goroutine ends, and may have been the reader
+			}
 		}
 	}()
 	out, err := fn(ctx, in)

@@ -32,8 +32,7 @@ func dieWithParent(alive *os.File) {
 		func() error { return set(unix.F_SETFL, flags|unix.O_ASYNC) },
 	} {
 		if step() != nil {
-			go exitAtEnd(alive)
-			return
+			return // exitAtEnd has to do
 		}
 	}
 	// The parent may have died before the pipe was armed.
@@ -41,8 +40,4 @@ func dieWithParent(alive *os.File) {
 	if n, err := unix.Poll(poll, 0); err == nil && n > 0 {
 		os.Exit(ExitProtocol)
 	}
-	keep = alive
 }
-
-// keep holds the pipe open: a collected file would be closed, and disarmed.
-var keep *os.File //nolint:unused // to hold is its use

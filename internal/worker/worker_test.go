@@ -86,7 +86,7 @@ func TestMain(m *testing.M) {
 	case "exit":
 		os.Exit(3)
 	case "hang":
-		select {}
+		time.Sleep(time.Hour)
 	}
 	Serve(Program{
 		Fingerprint: fp,
