@@ -40,7 +40,9 @@ type Result struct {
 	User   time.Duration `json:"user_ns"`
 	System time.Duration `json:"system_ns"`
 	// MaxRSS is the peak resident set of the process, in bytes. A worker's
-	// peak counts from the worker's start, not from the call's.
+	// peak counts from the worker's start, not from the call's. For a command
+	// on Linux it is an upper bound only where it is small: the kernel counts
+	// in the peak of the program that started the command.
 	MaxRSS int64 `json:"max_rss_bytes"`
 	// ExitCode is the status the process exited with, -1 if it did not exit
 	// (a signal ended it, or it is a worker that goes on).
