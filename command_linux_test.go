@@ -48,6 +48,27 @@ func TestCommandPipeHeld(t *testing.T) {
 	}
 }
 
+// TestOutputEndsWithWhatIsThere: the end has come before the first read, and
+// somebody still holds the pipe.
+func TestOutputEndsWithWhatIsThere(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	want := strings.Repeat("x", 60<<10)
+	if _, err := w.WriteString(want); err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	o := &outputCopy{from: r, to: &out, streams: &streams{}, done: make(chan struct{})}
+	o.endOfPipe()
+	go o.run()
+	if err := o.finish(); err != nil || out.String() != want {
+		t.Errorf("%v, %d bytes", err, out.Len())
+	}
+}
+
 // TestCommandAtEveryLevel runs the commands' tests at the sweep level and as an
 // ordinary user, who may not make cgroups.
 func TestCommandAtEveryLevel(t *testing.T) {

@@ -181,35 +181,22 @@ func TestCommandIdle(t *testing.T) {
 	}
 }
 
-// TestCommandNotIdle writes all the time, for several times the limit; and is
-// held up by a writer that takes longer than the limit.
+// TestCommandNotIdle writes all the time, for longer than the limit.
 func TestCommandNotIdle(t *testing.T) {
 	c := sh(`for i in 1 2 3 4 5 6 7 8 9 10; do echo $i >&2; sleep 0.1; done`)
 	c.Limits.Idle = 800 * time.Millisecond
 	if r, err := within(t, bound, c); err != nil {
 		t.Errorf("%v, %+v", err, r)
 	}
-	release := make(chan struct{})
-	c = sh(`echo; read line; echo end`)
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
+	// While a writer holds it up, the silence is not the command's.
+	s := &streams{began: time.Now().Add(-time.Hour)}
+	before := time.Now()
+	if s.lastOutput().After(before) {
+		t.Error("no output was the last output")
 	}
-	defer r.Close()
-	c.Stdin = r
-	c.Stdout = writerFunc(func(b []byte) (int, error) { <-release; return len(b), nil })
-	c.Limits.Idle = 50 * time.Millisecond
-	p, err := c.Start(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if p.Join(4 * c.Limits.Idle) {
+	s.writing.Add(1)
+	if s.lastOutput().Before(before) {
 		t.Error("a writer that takes its time counts as the command's silence")
-	}
-	w.Close()
-	close(release)
-	if r, err := p.Wait(); err != nil && !errors.Is(err, ErrIdle) {
-		t.Errorf("%v, %+v", err, r)
 	}
 }
 
@@ -446,6 +433,20 @@ func TestProcess(t *testing.T) {
 			p.Terminate()
 			pulse.gone()
 		})
+	}
+}
+
+// TestKillFasterThanItsNotice: the supervisor sees the end before it hears that
+// the caller wanted it.
+func TestKillFasterThanItsNotice(t *testing.T) {
+	p, err := sh("exec sleep 30").Start(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.killed.Store(true)
+	p.tree.Kill()
+	if r, err := p.Wait(); !errors.Is(err, errKilled) || r.Outcome != Canceled {
+		t.Errorf("%v, %+v", err, r)
 	}
 }
 

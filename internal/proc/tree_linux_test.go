@@ -66,6 +66,15 @@ func TestStatus(t *testing.T) {
 	})
 }
 
+// TestStatusLost: somebody else has reaped the leader. That is no success.
+func TestStatusLost(t *testing.T) {
+	tree := newTree(1<<30, nil)
+	tree.finish(-1, 0, syscall.Rusage{})
+	if st := tree.Status(); st.ExitCode != -1 || st.Signal != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
 func TestStopIsPolite(t *testing.T) {
 	eachLevel(t, func(t *testing.T, start func(Spec) (*Tree, error)) {
 		// Stopped leaders must hear it too.
