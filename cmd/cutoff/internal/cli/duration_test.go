@@ -3,8 +3,11 @@ package cli
 import (
 	"fmt"
 	"math/big"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -80,6 +83,18 @@ func TestDurationExact(t *testing.T) {
 		}
 	}
 }
+
+// gnuTimeout returns the original's path, or "" if it is not here.
+var gnuTimeout = sync.OnceValue(func() string {
+	for _, dir := range filepath.SplitList(os.Getenv("PATH")) { // ours is there, too
+		path := filepath.Join(dir, "timeout")
+		out, _ := exec.Command(path, "--version").Output()
+		if strings.Contains(string(out), "GNU coreutils") {
+			return path
+		}
+	}
+	return ""
+})
 
 // GNU's own program must accept what we accept, and nothing else.
 func TestDurationAsGNU(t *testing.T) {

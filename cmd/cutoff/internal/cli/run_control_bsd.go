@@ -10,10 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminating are the signals that the original passes on.
-var terminating = []syscall.Signal{
-	unix.SIGALRM, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGTERM, unix.SIGPIPE, unix.SIGUSR1, unix.SIGUSR2,
-	unix.SIGILL, unix.SIGTRAP, unix.SIGABRT, unix.SIGBUS, unix.SIGFPE, unix.SIGSEGV, unix.SIGXCPU, unix.SIGXFSZ,
+// otherTerminating are the other signals that the original passes on.
+var otherTerminating = []syscall.Signal{
+	unix.SIGILL, unix.SIGTRAP, unix.SIGBUS, unix.SIGFPE, unix.SIGSEGV, unix.SIGXCPU, unix.SIGXFSZ,
 	unix.SIGSYS, unix.SIGVTALRM, unix.SIGPROF, unix.SIGIO,
 }
 

@@ -32,16 +32,27 @@ const (
 const foregroundPoll = 100 * time.Millisecond
 
 type jobControl struct {
-	tty     int // the controlling terminal, -1 without one
-	pressed bool
-	leader  syscall.Signal // what the leader is stopped by, 0 while it runs
-	ticker  *time.Ticker   // while the leader waits for the terminal
+	tty     int              // the controlling terminal, -1 without one
+	pressed bool             // we got SIGTSTP: if the leader stops, or has, so do we
+	sent    bool             // and it was for us alone, so that we passed it on
+	later   []syscall.Signal // to be passed on as soon as there is time
+	leader  syscall.Signal   // what the leader is stopped by, 0 while it runs
+	ticker  *time.Ticker     // while the leader waits for the terminal
 }
 
-// passedOn are the signals that end a process unless it does something about
-// them: those are the command's business.
-func passedOn() []syscall.Signal {
-	sigs := slices.Clone(terminating)
+// Signals that end a process unless it does something about them are the
+// command's business: they are passed on. Each costs the runtime two thread
+// switches to arrange, so only those that people and programs send are there
+// before the command; the others follow it.
+var (
+	passedFirst = []syscall.Signal{
+		alarmSignal, unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGTERM, unix.SIGPIPE, unix.SIGUSR1, unix.SIGUSR2,
+		unix.SIGABRT,
+	}
+	passedLater = append(realTime(), otherTerminating...)
+)
+
+func realTime() (sigs []syscall.Signal) {
 	for sig := rtMin; sig != 0 && sig <= rtMax; sig++ {
 		sigs = append(sigs, sig)
 	}
@@ -53,32 +64,42 @@ func passedOn() []syscall.Signal {
 // command, except for the signal that is to stop it.
 func (j *job) prepare() (stop func()) {
 	signals := make(chan os.Signal, 128) // room for one of each
-	j.signals = signals
+	j.signals, j.hear = signals, signals
+	c := &j.control
 	ignored := inheritedIgnored()
-	for _, sig := range passedOn() {
-		switch {
-		case sig == j.signal || sig == alarmSignal || !slices.Contains(ignored, sig):
+	heard := func(sig syscall.Signal) bool {
+		return sig == j.signal || sig == alarmSignal || !slices.Contains(ignored, sig)
+	}
+	for _, sig := range passedFirst {
+		if heard(sig) {
 			signal.Notify(signals, sig)
-		default:
+		} else {
+			signal.Ignore(sig)
+		}
+	}
+	for _, sig := range passedLater {
+		if heard(sig) {
+			c.later = append(c.later, sig)
+		} else {
 			signal.Ignore(sig)
 		}
 	}
 	if j.signal > 0 && j.signal != syscall.SIGKILL && j.signal != syscall.SIGSTOP {
 		signal.Notify(signals, j.signal)
 	}
-	j.control.tty = openTerminal()
-	if j.control.tty >= 0 {
+	if c.tty = openTerminal(); c.tty >= 0 {
 		signal.Notify(signals, syscall.SIGCONT)
 		if !slices.Contains(ignored, syscall.SIGTSTP) {
 			signal.Notify(signals, syscall.SIGTSTP)
 		}
 	}
-	// A handler, and not yet SIG_IGN: a handler the command does not inherit.
-	signal.Notify(make(chan os.Signal, 2), syscall.SIGTTIN, syscall.SIGTTOU)
+	if c.tty >= 0 || slices.Contains(ignored, syscall.SIGTTIN) || slices.Contains(ignored, syscall.SIGTTOU) {
+		// A handler, and not yet SIG_IGN: a handler the command does not inherit.
+		signal.Notify(make(chan os.Signal, 2), syscall.SIGTTIN, syscall.SIGTTOU)
+	}
 	return func() {
-		signal.Reset()
-		if j.control.tty >= 0 {
-			unix.Close(j.control.tty)
+		if c.tty >= 0 {
+			unix.Close(c.tty)
 		}
 	}
 }
@@ -101,6 +122,13 @@ func (c *jobControl) start(j *job, spec proc.Spec) (*proc.Tree, error) {
 	// From now on the terminal does not stop us when we print, or because the
 	// command, in the background, wants to read: the clock must go on.
 	signal.Ignore(syscall.SIGTTIN, syscall.SIGTTOU)
+	if err == nil {
+		go func() {
+			for _, sig := range c.later {
+				signal.Notify(j.hear, sig)
+			}
+		}()
+	}
 	return tree, err
 }
 
@@ -117,18 +145,22 @@ func (c *jobControl) send(j *job, sig syscall.Signal) {
 	}
 }
 
+// ofJobControl reports whether a signal stops or continues: it ends nothing.
+func ofJobControl(sig os.Signal) bool { return sig == syscall.SIGTSTP || sig == syscall.SIGCONT }
+
 // handle takes the signals of job control, which are ours.
 func (c *jobControl) handle(j *job, sig syscall.Signal) bool {
 	switch {
 	case c.tty < 0 || sig == j.signal:
 		return false
-	case sig == syscall.SIGCONT: // suspend has done what there is to do
+	case sig == syscall.SIGCONT: // suspend has done the rest
+		c.pressed = false
 		return true
 	case sig != syscall.SIGTSTP:
 		return false
 	}
 	c.pressed = true
-	if !c.foreground() { // from the keyboard the command has got it, too
+	if c.sent = !c.foreground(); c.sent { // from the keyboard the command has got it, too
 		_ = j.tree.SignalGroup(syscall.SIGTSTP)
 	}
 	if c.leader != 0 {
@@ -184,7 +216,9 @@ func (c *jobControl) suspend(j *job) {
 		cl.resume()
 	}
 	c.pressed, c.leader = false, 0
-	_ = j.tree.SignalGroup(syscall.SIGCONT) // the shell's went to the group; not all are in it
+	if c.sent { // A shell continues the group. Ours on top could undo the next Ctrl-Z.
+		_ = j.tree.SignalGroup(syscall.SIGCONT)
+	}
 }
 
 // foreground reports whether the terminal is our group's.

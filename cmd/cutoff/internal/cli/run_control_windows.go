@@ -23,7 +23,7 @@ type jobControl struct{}
 
 func (j *job) prepare() (stop func()) {
 	signals := make(chan os.Signal, 8)
-	j.signals = signals
+	j.signals, j.hear = signals, signals
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	return func() { signal.Stop(signals) }
 }
@@ -36,6 +36,8 @@ func (*jobControl) send(j *job, sig syscall.Signal) {
 		j.tree.Kill()
 	}
 }
+
+func ofJobControl(os.Signal) bool { return false }
 
 func (*jobControl) handle(*job, syscall.Signal) bool { return false }
 

@@ -5,23 +5,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 )
-
-// gnuTimeout returns the original's path, or "" if it is not here.
-var gnuTimeout = sync.OnceValue(func() string {
-	for _, dir := range filepath.SplitList(os.Getenv("PATH")) { // ours is there, too
-		path := filepath.Join(dir, "timeout")
-		out, _ := exec.Command(path, "--version").Output()
-		if strings.Contains(string(out), "GNU coreutils") {
-			return path
-		}
-	}
-	return ""
-})
 
 // Beside the original, whichever version is installed: the same lines end in
 // the same way, with the same words. What changed between its versions 9.1 and

@@ -24,6 +24,7 @@ type job struct {
 	*runOptions
 	tree    *proc.Tree
 	signals <-chan os.Signal      // what was sent to us
+	hear    chan<- os.Signal      // its other end
 	stops   <-chan syscall.Signal // what job control did to the leader; nil without a terminal
 	control jobControl
 	output  *relay // nil unless there is an idle limit
@@ -194,7 +195,8 @@ func (j *job) finish() (cutoff.Result, error) {
 	st := j.tree.Status()
 	var leaked int
 	var err error
-	if j.leave && !j.stopping {
+	j.drain()
+	if j.leave && !j.stopping && st.Signal == 0 {
 		err = j.tree.Release()
 	} else {
 		leaked, err = j.tree.Close()
@@ -218,6 +220,20 @@ func (j *job) finish() (cutoff.Result, error) {
 		res.Overshoot = max(0, st.Ended.Sub(j.due))
 	}
 	return res, err
+}
+
+// drain looks for signals that came at the same time as the command's end: the
+// keyboard's reach the command and us at once, and the command may be faster.
+// A command that died of one did not end by itself in any case.
+func (j *job) drain() {
+	for {
+		select {
+		case sig := <-j.signals:
+			j.stopping = j.stopping || !ofJobControl(sig)
+		default:
+			return
+		}
+	}
 }
 
 // answer is what the end itself says. Whatever a command does after a signal
