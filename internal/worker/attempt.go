@@ -132,14 +132,29 @@ func (a *attempt) step() {
 			a.lost()
 		}
 	case <-a.timer.C:
-		a.expired(time.Now())
+		if a.catchUp(); !a.over {
+			a.expired(time.Now())
+		}
 	case <-a.c.Stop:
 		a.c.Stop = nil
-		a.end.Canceled = a.end.Limit == NoLimit
-		a.stop(time.Now())
+		if a.catchUp(); !a.over {
+			a.end.Canceled = a.end.Limit == NoLimit
+			a.stop(time.Now())
+		}
 	case <-a.c.Kill:
 		a.end.Canceled = a.end.Limit == NoLimit
 		a.kill()
+	}
+}
+
+// catchUp takes what the worker has sent already: a reply that was there first
+// knew nothing of the stop. It takes what is there now and no more, so that a
+// flood of beats holds no limit up.
+func (a *attempt) catchUp() {
+	for range len(a.w.frames) {
+		if f, ok := <-a.w.frames; ok && !a.over {
+			a.frame(f)
+		}
 	}
 }
 
@@ -153,10 +168,10 @@ func (a *attempt) frame(f wire.Frame) {
 	case wire.KindStarted:
 		a.end.Started, a.lastSign = now, now
 		a.end.Before, _, _ = wire.CutMeter(f.Payload) // only figures: zero if absent
+		a.rearm(now)
 		if a.c.Started != nil {
 			a.c.Started(now)
 		}
-		a.rearm(now)
 	case wire.KindBeat:
 		a.lastSign = now
 		if p, err := wire.Progress(f.Payload); err == nil && a.c.Beat != nil {
@@ -302,6 +317,9 @@ func (a *attempt) bury() {
 			a.end.Ended = time.Now()
 		}
 		a.end.Crash = a.w.crashText()
+	}
+	if a.end.Ended.Before(a.end.Started) { // its start was in the pipe when it died
+		a.end.Started = a.end.Ended
 	}
 	if d, ok := a.due(); ok && a.end.Ended.After(d) {
 		a.end.Overshoot = a.end.Ended.Sub(d)

@@ -157,8 +157,8 @@ func (s *server) call(f wire.Frame) {
 				p.Value = fmt.Sprint(v) // which survives a value whose own methods panic
 			}
 			s.reply(wire.KindPanic, c, s.since(before, began), p)
-			if p.Exit {
-				go s.read() // this goroutine ends, and may have been the reader
+			if p.Exit && !wire.MayCancel(f.Payload) {
+				go s.read() // this goroutine was the reader, and ends
 			}
 		}
 	}()

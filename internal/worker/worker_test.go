@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"syscall"
@@ -348,4 +349,24 @@ func TestShortCall(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestReplyBeforeStop shows that a stop comes too late for a reply that is
+// there: the function's error is its own.
+func TestReplyBeforeStop(t *testing.T) {
+	stop := make(chan struct{})
+	close(stop)
+	for range 50 { // without it the choice between the two is a coin's
+		w := &Worker{frames: make(chan wire.Frame, 1), conn: wire.NewConn(nil, io.Discard, 0)}
+		w.frames <- wire.Frame{Kind: wire.KindError, Call: 1, Payload: wire.Meter{}.Append(nil)}
+		a := &attempt{w: w, id: 1, c: Call{Grace: bound, Stop: stop}, timer: time.NewTimer(bound)}
+		a.end.Started = time.Now()
+		for !a.over {
+			a.step()
+		}
+		a.timer.Stop()
+		if a.end.Asked || a.end.Canceled || a.end.Reply != wire.KindError {
+			t.Fatalf("got %+v", a.end)
+		}
+	}
 }
