@@ -19,9 +19,10 @@ import (
 // worker included, and canceling ctx stops the function.
 //
 // The error is nil if the function returned without one, and else a
-// *FuncError, *CutoffError, *CrashError, *CanceledError or *EncodeError. If
-// the call was cut off or canceled, the value is the best that the function
-// had handed to [Report] until then.
+// *FuncError, *CutoffError, *CrashError, *CanceledError or *EncodeError,
+// ErrPoolClosed or ErrNotRegistered, or says why no worker could be started. If
+// the call was cut off or canceled, or crashed, the value is the best that the
+// function had handed to [Report] until then.
 func (f *Func[In, Out]) Call(ctx context.Context, pool *Pool, in In) (Out, error) {
 	c, err := f.prepare(ctx, pool, in)
 	if err != nil {
@@ -33,7 +34,8 @@ func (f *Func[In, Out]) Call(ctx context.Context, pool *Pool, in In) (Out, error
 }
 
 // Start is Call without the wait. The error says that the call was not even
-// accepted: the input cannot be encoded, or the pool is closed.
+// accepted: the input cannot be encoded, or the pool is closed. An input of
+// type []byte is not copied: leave it alone until the call has ended.
 func (f *Func[In, Out]) Start(ctx context.Context, pool *Pool, in In) (*Call[Out], error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	inv, err := f.prepare(ctx, pool, in)
@@ -59,7 +61,7 @@ func (f *Func[In, Out]) prepare(ctx context.Context, pool *Pool, in In) (*invoca
 	if err := pool.limits.check(); err != nil {
 		return nil, err
 	}
-	b, err := codec.Encode(in)
+	b, err := encode(in)
 	if err != nil {
 		return nil, &EncodeError{Func: f.f.name, Direction: "input", Type: fmt.Sprintf("%T", in), Err: err}
 	}
@@ -204,6 +206,7 @@ func (c *invocation) run() {
 		})
 		c.e.release(m, c.e.judge(end))
 		if end.Started.IsZero() && !end.Canceled && try < dispatches {
+			c.pid.Store(0)
 			continue
 		}
 		c.conclude(m, end)
@@ -230,7 +233,7 @@ func (c *invocation) beat(progress float64) {
 // is a cancellation; a pool that has no worker to offer has an error of its
 // own to tell.
 func (c *invocation) neverStarted(err error) {
-	c.result = Result{Outcome: decide(ending{}), ExitCode: -1}
+	c.result = notStarted
 	c.err = err
 	if c.ctx.Err() != nil || errors.Is(err, ErrPoolClosed) {
 		c.err = &CanceledError{Cause: err, Result: c.result}
@@ -274,11 +277,13 @@ func (c *invocation) conclude(m *member, end worker.Ending) {
 		Containment: m.Containment(),
 		Stack:       end.Crash,
 	}
-	if !end.Started.IsZero() {
+	if c.result.Outcome == NotStarted {
+		c.result = notStarted
+	} else {
 		c.result.Wall = end.Ended.Sub(end.Started)
-	}
-	if end.Gone && end.Reply == 0 {
-		c.died(end)
+		if end.Gone && end.Reply == 0 {
+			c.died(end)
+		}
 	}
 	c.explain(m, end)
 }
@@ -338,7 +343,7 @@ func (c *invocation) explain(m *member, end worker.Ending) {
 	case Canceled:
 		c.err = &CanceledError{Cause: c.canceledBy(), Result: r}
 	case NotStarted:
-		c.err = &CrashError{Reason: "the worker died before it took the call up", Result: r}
+		c.err = &CrashError{Reason: fmt.Sprintf("the worker ended with %v before it took the call up", end.Status), Result: r}
 		if end.Canceled {
 			c.err = &CanceledError{Cause: c.canceledBy(), Result: r}
 		}

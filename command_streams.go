@@ -95,8 +95,13 @@ func (s *streams) openOutput(w io.Writer, name string, watch bool) (*os.File, er
 
 // start starts the copying, after the command.
 func (s *streams) start(now time.Time) {
-	s.began = now
 	s.closeOurs()
+	s.copy(now)
+}
+
+// copy starts the copying.
+func (s *streams) copy(now time.Time) {
+	s.began = now
 	if s.input != nil {
 		go s.input.run()
 	}

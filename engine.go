@@ -31,6 +31,7 @@ type engine struct {
 	waiting  []*waiter // calls, in the order they came
 	running  map[*invocation]struct{}
 	failing  bool // the last start failed: start more only for calls that wait
+	resting  bool // one failed lately: start none while there are workers to wait for
 	stats    Stats
 
 	numbers uint64        // the calls' numbers
@@ -124,12 +125,16 @@ func (e *engine) spawn() (*member, error) {
 	}
 	config := e.config
 	config.Stdout, config.Stderr = s.files[1], s.files[2]
-	if m.Worker, err = worker.Start(config); err != nil {
-		s.abandon()
+	// What it prints before it says hello must not hold it up, and may say why
+	// it never does.
+	s.copy(m.born)
+	m.Worker, err = worker.Start(config)
+	s.closeOurs()
+	m.streams = s
+	if err != nil {
+		m.drain()
 		return nil, startError(err)
 	}
-	s.start(m.born)
-	m.streams = s
 	return m, nil
 }
 
@@ -154,8 +159,8 @@ func (e *engine) setUp(m *member) error {
 		return err
 	}
 	left := max(e.opts.StartTimeout-time.Since(m.born), time.Millisecond)
-	c := &invocation{e: e, f: f, limits: Limits{Timeout: left}}
-	c.conclude(m, m.Do(worker.Call{Func: f.name, In: in, Timeout: left, Kill: e.abort}))
+	c := &invocation{e: e, f: f, limits: Limits{Timeout: left}, kill: e.abort, cause: ErrPoolClosed}
+	c.conclude(m, m.Do(worker.Call{Func: f.name, In: in, Timeout: left, Kill: c.kill}))
 	if c.err != nil {
 		return fmt.Errorf("cutoff: Setup function %q: %w", f.name, c.err)
 	}
@@ -184,8 +189,7 @@ func (e *engine) acquire(ctx context.Context) (*member, error) {
 	if i := slices.Index(e.waiting, w); i >= 0 {
 		e.waiting = slices.Delete(e.waiting, i, i+1)
 	} else if g := <-w.granted; g.m != nil { // granted just now: give it back
-		e.busy--
-		e.rest(g.m)
+		e.takeBack(g.m, keep)
 	}
 	e.settle()
 	return nil, context.Cause(ctx)
@@ -195,10 +199,22 @@ func (e *engine) acquire(ctx context.Context) (*member, error) {
 func (e *engine) release(m *member, fate fate) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.busy--
 	m.calls++
 	if e.opts.MaxCalls > 0 && m.calls >= e.opts.MaxCalls {
 		fate = max(fate, recycle)
+	}
+	e.takeBack(m, fate)
+	e.settle()
+}
+
+// takeBack ends a worker's being busy. One that died since its call ended is
+// noticed here: watch saw it busy and has let it pass.
+func (e *engine) takeBack(m *member, fate fate) {
+	e.busy--
+	select {
+	case <-m.Exited():
+		fate = dead
+	default:
 	}
 	switch fate {
 	case keep:
@@ -209,7 +225,6 @@ func (e *engine) release(m *member, fate fate) {
 	case dead:
 		e.retire(m)
 	}
-	e.settle()
 }
 
 // fate is what becomes of a worker after a call.
@@ -269,7 +284,9 @@ func (e *engine) watch(m *member) {
 		return
 	}
 	e.idle = slices.DeleteFunc(e.idle, func(o *member) bool { return o == m })
-	e.failing = e.failing || time.Since(m.born) < shortLife
+	if time.Since(m.born) < shortLife {
+		e.fail()
+	}
 	e.retire(m)
 	e.tasks.Go(func() {
 		e.event(Event{Kind: WorkerFailed, PID: m.PID(), Err: fmt.Errorf("cutoff: a worker died while it was idle")})
@@ -312,6 +329,9 @@ func (e *engine) missing() int {
 	n := e.opts.Workers + e.opts.Spares - e.members - e.starting
 	if e.failing { // only for calls that would wait for ever, or learn why not
 		n = min(n, len(e.waiting)-e.starting)
+		if e.resting && e.members > 0 {
+			n = 0
+		}
 	}
 	return min(n, runtime.GOMAXPROCS(0)-e.starting)
 }
@@ -323,14 +343,33 @@ func (e *engine) start() {
 	defer e.mu.Unlock()
 	e.starting--
 	if err != nil {
-		e.failing = true
-		if len(e.waiting) > 0 {
+		e.fail()
+		if e.members == 0 && len(e.waiting) > 0 { // else a worker will come free
 			e.grant(grant{err: err})
 		}
 	} else {
 		e.join(m)
 	}
 	e.settle()
+}
+
+// startRest is how long a pool that has workers makes do with them after a
+// start that failed.
+const startRest = time.Second
+
+// fail notes that a worker could not start or could not live.
+func (e *engine) fail() {
+	e.failing = true
+	if e.resting {
+		return
+	}
+	e.resting = true
+	time.AfterFunc(startRest, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.resting = false
+		e.settle()
+	})
 }
 
 // close ends the pool; see Pool.Close and Pool.Kill.

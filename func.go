@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/cutoff-run/cutoff/internal/codec"
+	"github.com/cutoff-run/cutoff/internal/wire"
 	"github.com/cutoff-run/cutoff/internal/worker"
 )
 
@@ -45,8 +46,8 @@ const maxName = 255
 // In and Out may be any types that encode as CBOR: numbers, strings, slices,
 // maps, pointers, structs with exported fields, time.Time, types with their
 // own encoding.BinaryMarshaler. Unexported fields do not travel. []byte and
-// string travel as they are, up to 1 GiB; an empty []byte and a nil one are
-// the same.
+// string travel as they are; an empty []byte and a nil one are the same. The
+// encoding of a value may be as large as 1 GiB less 1 KiB.
 //
 // The context that fn gets is canceled when the call is asked to stop (see
 // Limits.Grace) and tells the deadline of Limits.Timeout. A function that
@@ -69,7 +70,7 @@ func Register[In, Out any](name string, fn func(ctx context.Context, in In) (Out
 		if err != nil {
 			return nil, err
 		}
-		b, err = codec.Encode(out)
+		b, err = encode(out)
 		if err != nil {
 			return nil, &worker.ConvertError{Direction: "result", Type: f.out.String(), Err: err}
 		}
@@ -77,6 +78,15 @@ func Register[In, Out any](name string, fn func(ctx context.Context, in In) (Out
 	}
 	add(f)
 	return &Func[In, Out]{f}
+}
+
+// encode encodes a value that is to travel.
+func encode[T any](v T) ([]byte, error) {
+	b, err := codec.Encode(v)
+	if err == nil && len(b) > wire.MaxValue {
+		return nil, wire.ErrTooLarge
+	}
+	return b, err
 }
 
 func add(f *function) {
@@ -108,11 +118,14 @@ type sentinel struct {
 //	var ErrEmpty = cutoff.RegisterError("parse.ErrEmpty", errors.New("empty input"))
 //
 // The common errors of context, io, io/fs and os are registered already.
-// RegisterError panics where Register would.
+// RegisterError panics if the name is empty or taken, if err is nil, or if Init
+// has run already.
 func RegisterError[E error](name string, err E) E {
 	registry.Lock()
 	defer registry.Unlock()
 	switch {
+	case name == "" || any(err) == nil:
+		panic(fmt.Sprintf("cutoff: RegisterError(%q, %v): it takes a name and an error", name, any(err)))
 	case registry.closed:
 		panic(fmt.Sprintf("cutoff: RegisterError(%q) after Init: register it in a package-level variable", name))
 	case registry.byName[name] != nil:

@@ -26,7 +26,7 @@ type Item[In, Out any] struct {
 // One item that fails, crashes or is cut off is an item with an Err; the rest
 // goes on. When ctx is canceled, the calls that run are stopped, no further
 // input is pulled, and the sequence ends after the items that were pulled. When
-// the loop over the items breaks, the calls that still run are killed. A
+// the loop over the items breaks, the calls that still run are stopped. A
 // sequence of inputs that blocks delays the end until it yields or returns.
 func (f *Func[In, Out]) Map(ctx context.Context, pool *Pool, inputs iter.Seq[In]) iter.Seq[Item[In, Out]] {
 	return func(yield func(Item[In, Out]) bool) {
@@ -86,7 +86,7 @@ type mapping[In, Out any] struct {
 	f       *Func[In, Out]
 	ctx     context.Context
 	pool    *Pool
-	tickets chan struct{} // MapOrdered: one for each input pulled and not yielded
+	tickets chan struct{} // MapOrdered: one for each input pulled, or about to be, and not yielded
 }
 
 // width is how many calls run at once. A nil pool has an error for each input.
@@ -127,28 +127,35 @@ func (m *mapping[In, Out]) start(inputs iter.Seq[In], width int) <-chan Item[In,
 
 // pull offers the inputs until they end or nobody wants any more.
 func (m *mapping[In, Out]) pull(inputs iter.Seq[In], todo chan<- Item[In, Out]) {
+	if !m.admit() {
+		return
+	}
 	index := 0
 	for in := range inputs {
-		if m.tickets != nil {
-			select {
-			case m.tickets <- struct{}{}:
-			case <-m.ctx.Done():
-				return
-			}
-		}
-		select {
-		case todo <- Item[In, Out]{Index: index, In: in}:
-			index++
-		case <-m.ctx.Done():
+		todo <- Item[In, Out]{Index: index, In: in} // what was pulled gets its item
+		index++
+		if !m.admit() {
 			return
 		}
 	}
 }
 
+// admit waits until another input may be pulled, and reports whether one is
+// still wanted.
+func (m *mapping[In, Out]) admit() bool {
+	if m.tickets != nil {
+		select {
+		case m.tickets <- struct{}{}:
+		case <-m.ctx.Done():
+		}
+	}
+	return m.ctx.Err() == nil
+}
+
 func (m *mapping[In, Out]) call(it *Item[In, Out]) {
 	c, err := m.f.prepare(m.ctx, m.pool, it.In)
 	if err != nil {
-		it.Err, it.Result = err, Result{Outcome: NotStarted, ExitCode: -1}
+		it.Err, it.Result = err, notStarted
 		return
 	}
 	c.run()

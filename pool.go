@@ -46,7 +46,8 @@ type PoolOptions struct {
 	// Logger is told of workers that start, end, and fail. Nil means silence.
 	Logger *slog.Logger
 	// OnEvent is told of everything that happens to calls and workers, from
-	// many goroutines. It must return soon: the pool waits for it. Nil means
+	// many goroutines. It must return soon, since the pool waits for it: it may
+	// ask for Stats, but must wait for no call, nor for Close or Kill. Nil means
 	// nobody.
 	OnEvent func(Event)
 }
@@ -147,7 +148,7 @@ type Stats struct {
 	Calls       int64  // calls ended so far
 	CutOff      int64  // of these: stopped by a limit
 	Crashed     int64  // of these: died of themselves
-	Recycled    int64  // workers replaced after a call that ended well
+	Recycled    int64  // workers replaced although they still ran
 	Containment string // what holds the workers' process trees: "cgroup", "sweep", …
 }
 

@@ -324,6 +324,8 @@ func TestRegisterMistakes(t *testing.T) {
 	defer func() { registry.closed = true }()
 	panics("twice", "taken", func() { Register("double", f) })
 	panics("error twice", "taken", func() { _ = RegisterError("io.EOF", io.EOF) })
+	panics("error without a name", "a name and an error", func() { _ = RegisterError("", io.EOF) })
+	panics("nil error", "a name and an error", func() { _ = RegisterError[error]("nil", nil) })
 	panics("no name", "1 to 255", func() { Register("", f) })
 	panics("long name", "1 to 255", func() { Register(strings.Repeat("x", 256), f) })
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 
-	"github.com/cutoff-run/cutoff/internal/codec"
 	"github.com/cutoff-run/cutoff/internal/worker"
 )
 
@@ -28,7 +27,7 @@ func Report[Out any](ctx context.Context, best Out) error {
 	if t := reflect.TypeFor[Out](); t != f.out {
 		return fmt.Errorf("cutoff: Report of type %v in function %q, whose result is of type %v", t, f.name, f.out)
 	}
-	b, err := codec.Encode(best)
+	b, err := encode(best)
 	if err != nil {
 		return &EncodeError{Func: f.name, Direction: "report", Type: f.out.String(), Err: err}
 	}

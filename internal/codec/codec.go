@@ -35,13 +35,14 @@ func must[M any](mode M, err error) M {
 	return mode
 }
 
-// Encode returns v's encoding. For a []byte it is v itself, not a copy.
-func Encode(v any) ([]byte, error) {
-	switch v := v.(type) {
-	case []byte:
-		return v, nil
-	case string:
-		return []byte(v), nil
+// Encode returns v's encoding. For a []byte it is v itself, not a copy. The
+// static type decides, as it does in Decode: a string in an interface is CBOR.
+func Encode[T any](v T) ([]byte, error) {
+	switch p := any(&v).(type) {
+	case *[]byte:
+		return *p, nil
+	case *string:
+		return []byte(*p), nil
 	}
 	return enc.Marshal(v)
 }

@@ -64,6 +64,10 @@ const Version = 1
 // MaxPayload bounds the payload of a frame: 1 GiB.
 const MaxPayload = 1 << 30
 
+// MaxValue bounds an encoded input, result or report: what surrounds it in its
+// frame takes less than 1 KiB.
+const MaxValue = MaxPayload - 1<<10
+
 // Kind tells what a frame means.
 type Kind uint8
 
@@ -93,7 +97,7 @@ type Frame struct {
 var ErrGarbled = errors.New("garbled message: something else wrote to the worker's private descriptors")
 
 // ErrTooLarge means that a payload exceeds MaxPayload.
-var ErrTooLarge = fmt.Errorf("message larger than %d bytes", MaxPayload)
+var ErrTooLarge = fmt.Errorf("it is larger than a message may be, about %d bytes", MaxPayload)
 
 const (
 	headSize = 20
