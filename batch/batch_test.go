@@ -211,6 +211,27 @@ func TestSlotsAndTime(t *testing.T) {
 	})
 }
 
+// TestUnusedSlots: a batch may allow far more slots than it has tasks.
+func TestUnusedSlots(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var slots []int
+	once := runnerFunc(func(_ context.Context, a batch.Attempt) (cutoff.Result, error) {
+		slots = append(slots, a.Slot)
+		return ends(cutoff.OK, time.Second)
+	})
+	if _, err := batch.Run(t.Context(), once, list("a"), batch.Options{Slots: 1 << 22}); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if len(slots) != 1 || slots[0] != 1 {
+		t.Errorf("slots %v", slots)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > 8<<20 {
+		t.Errorf("one task took %d bytes", n)
+	}
+}
+
 func TestTaskLimits(t *testing.T) {
 	w, path := newJournal(t)
 	own := cutoff.Limits{Timeout: 5, Idle: 7}

@@ -27,7 +27,8 @@ type loop struct {
 	ends   chan ended
 
 	seq      int64 // of the last task taken from the input
-	slots    []int // that are free
+	slots    []int // that are free again
+	used     int   // the slots up to this one have been in use
 	running  int
 	stopped  bool // no further task starts
 	occurred journal.Occurrences
@@ -64,9 +65,6 @@ func newLoop(ctx context.Context, r Runner, opts Options) *loop {
 	}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
 	l.spool = &spool{failed: l.cancel}
-	for slot := opts.Slots; slot > 0; slot-- {
-		l.slots = append(l.slots, slot)
-	}
 	return l
 }
 
@@ -90,7 +88,7 @@ func (l *loop) loop() {
 	input, done := l.input, l.ctx.Done()
 	for l.running > 0 || input != nil {
 		from := input
-		if !l.stopped && (len(l.slots) == 0 || l.printer.full(l.seq+1)) {
+		if !l.stopped && (l.running == l.opts.Slots || l.printer.full(l.seq+1)) {
 			from = nil
 		}
 		select {
@@ -152,7 +150,7 @@ func (l *loop) take(f fed) {
 		l.refuse(a, record, err)
 		return
 	}
-	a.Slot = l.slots[len(l.slots)-1]
+	a.Slot = l.freeSlot()
 	a.Number = 1
 	record.Slot = a.Slot
 	if err := l.journalStarted(record, a.Number); err != nil {
@@ -160,9 +158,27 @@ func (l *loop) take(f fed) {
 		l.refuse(a, record, err)
 		return
 	}
-	l.slots = l.slots[:len(l.slots)-1]
+	l.takeSlot()
 	l.running++
 	l.start(a, record)
+}
+
+// freeSlot returns the slot that the next attempt gets. The slots are numbered
+// as they are first needed: a batch may allow far more than it ever uses.
+func (l *loop) freeSlot() int {
+	if n := len(l.slots); n > 0 {
+		return l.slots[n-1]
+	}
+	return l.used + 1
+}
+
+// takeSlot takes the slot that freeSlot returned.
+func (l *loop) takeSlot() {
+	if n := len(l.slots); n > 0 {
+		l.slots = l.slots[:n-1]
+		return
+	}
+	l.used++
 }
 
 // giveUp records a task that will not start because the batch has stopped.
