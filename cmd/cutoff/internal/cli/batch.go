@@ -253,6 +253,9 @@ func (o *batchOptions) view(opts *batch.Options) (*progress.View, error) {
 // createJournal starts the journal. What is wrong with the name that was given
 // is a mistake of use; anything else is ours.
 func (o *batchOptions) createJournal(opts batch.Options) (*journal.Writer, error) {
+	if o.journal == "-" {
+		return nil, usagef("--journal -: standard output belongs to the tasks; name a file")
+	}
 	header := journal.Header{
 		Program: "cutoff " + version(), Slots: opts.Slots, Limits: opts.Limits, Containment: string(proc.Containment()),
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -138,7 +139,14 @@ func jsonError(err error) error {
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &kind):
-		return fmt.Errorf("a %s where a %s belongs", kind.Value, kind.Type)
+		want := "a " + kind.Type.String()
+		switch kind.Type.Kind() {
+		case reflect.Slice:
+			want = "an array of strings"
+		case reflect.Map:
+			want = "an object of strings"
+		}
+		return fmt.Errorf("a %s where %s belongs", kind.Value, want)
 	case err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("the JSON object is cut short")
 	}

@@ -24,7 +24,8 @@ func Main(args []string) int {
 		root = newTimeout() // called through a link: GNU timeout's place
 	}
 	root.SetArgs(args[1:])
-	return status(root.Execute())
+	cmd, err := root.ExecuteC()
+	return status(cmd.CommandPath(), err)
 }
 
 func newRoot() *cobra.Command {
@@ -117,8 +118,9 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// status prints what an error has to say and turns it into an exit status.
-func status(err error) int {
+// status prints what an error of the command has to say and turns it into an
+// exit status.
+func status(command string, err error) int {
 	var exit exitError
 	var usage usageError
 	switch {
@@ -130,7 +132,7 @@ func status(err error) int {
 		}
 		return exit.code
 	case errors.As(err, &usage):
-		fmt.Fprintf(os.Stderr, "cutoff: %v\nSee 'cutoff --help'.\n", err)
+		fmt.Fprintf(os.Stderr, "cutoff: %v\nSee '%s --help'.\n", err, command)
 		return exitUsage
 	}
 	fmt.Fprintln(os.Stderr, "cutoff:", err)
