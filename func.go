@@ -33,6 +33,7 @@ var registry = struct {
 	sentinels []sentinel
 	byName    map[string]error
 	closed    bool // Init has run
+	worker    bool // and has made this process a worker
 }{functions: map[string]*function{}, byName: map[string]error{}}
 
 // maxName is the length of the longest name, in bytes.

@@ -3,6 +3,8 @@ package cutoff
 import (
 	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -18,7 +20,7 @@ import (
 // stands before it runs in every worker too.
 func Init() {
 	registry.Lock()
-	registry.closed = true
+	registry.closed, registry.worker = true, isWorker()
 	registry.Unlock()
 	worker.Serve(worker.Program{
 		Fingerprint: fingerprint(),
@@ -33,15 +35,23 @@ func Init() {
 	})
 }
 
-// initialized reports whether Init has run in this process.
-func initialized() bool {
+// mayBuildPool says why this process cannot have a pool, or nil.
+func mayBuildPool() error {
 	registry.Lock()
 	defer registry.Unlock()
-	return registry.closed
+	switch {
+	case registry.worker:
+		return errors.New("cutoff: NewPool in a worker process: a function that runs in a worker builds no pool, or workers could start workers without end; build the pool in main")
+	case isWorker():
+		return fmt.Errorf("%w (this process was started as a worker; a worker builds no pool)", ErrNoInit)
+	case !registry.closed:
+		return fmt.Errorf("%w (this program has built a pool without it)", ErrNoInit)
+	}
+	return nil
 }
 
-// isWorker reports whether this process was started as a worker. It is true
-// only where main went past Init, or never called it.
+// isWorker reports whether this process was started as a worker and has not
+// come to be one yet: main has not called Init, or not so far.
 func isWorker() bool {
 	_, ok := os.LookupEnv(worker.EnvVar)
 	return ok

@@ -92,11 +92,8 @@ type Pool struct {
 // that a mistake in the set-up shows here. The program's main must have called
 // [Init]. Close or Kill the pool when it is no longer needed.
 func NewPool(o PoolOptions) (*Pool, error) {
-	if isWorker() {
-		return nil, fmt.Errorf("%w (this process was started as a worker; a worker builds no pool)", ErrNoInit)
-	}
-	if !initialized() {
-		return nil, fmt.Errorf("%w (this program has built a pool without it)", ErrNoInit)
+	if err := mayBuildPool(); err != nil {
+		return nil, err
 	}
 	if err := o.check(); err != nil {
 		return nil, err

@@ -305,6 +305,22 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+var nested = Register("nested", func(context.Context, struct{}) (int, error) {
+	p, err := NewPool(PoolOptions{Workers: 1})
+	if err != nil {
+		return 0, err
+	}
+	return 1, p.Close()
+})
+
+func TestPoolInWorker(t *testing.T) {
+	p := newPool(t, PoolOptions{Workers: 1})
+	_, err := nested.Call(ctx(t), p, struct{}{})
+	if err == nil || !strings.Contains(err.Error(), "build the pool in main") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestRegisterMistakes(t *testing.T) {
 	f := func(context.Context, int) (int, error) { return 0, nil }
 	panics := func(what, want string, register func()) {
