@@ -49,7 +49,7 @@ Exit status: 0 all tasks are ok, 1 some failed or could not start, 3 some were
 cut off and none failed, 2 wrong use or bad input, 125 cutoff itself failed,
 130 interrupted, 141 the reader of standard output has gone.`
 
-const batchExample = `  cutoff batch -t 2s -j 4 'minisat {}' ::: *.cnf
+const batchExample = `  cutoff batch -t 2s -j 4 './solve {}' ::: *.cnf
   find . -name '*.pdf' | cutoff batch -t 10s --journal pdf.jsonl 'pdftotext {} {.}.txt'
   cutoff batch -t 5s -k --tag 'grep -c foo {} | sort' :::: files.txt
   cutoff batch -t 1m -a pairs.csv --colsep , 'compare {1} {2} > out/{#}.txt'

@@ -26,7 +26,7 @@ tasks have a row and a name each; of more, all durations are shown in order.
 JOURNAL is what 'cutoff batch --journal FILE' writes; - reads standard input.
 The batch may still be running.`
 
-const reportExample = `  cutoff batch -t 2s --journal run.jsonl 'minisat {}' ::: *.cnf
+const reportExample = `  cutoff batch -t 2s --journal run.jsonl './solve {}' ::: *.cnf
   cutoff report run.jsonl -o timeline.svg
   cutoff report run.jsonl -o timeline.png
   cutoff report run.jsonl -o - --format svg > timeline.svg`

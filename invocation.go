@@ -1,0 +1,180 @@
+package cutoff
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cutoff-run/cutoff/internal/wire"
+	"github.com/cutoff-run/cutoff/internal/worker"
+)
+
+// invocation is a call without its types, from its submission to its end.
+type invocation struct {
+	e      *engine
+	f      *function
+	in     []byte
+	limits Limits
+	ctx    context.Context
+	number uint64
+	pid    atomic.Int64
+
+	kill     chan struct{} // closed by end
+	killOnce sync.Once
+	cause    error // why kill was closed
+
+	// The ending, complete when run returns.
+	result Result
+	err    error
+	out    *[]byte // encoded; nil if there is none
+}
+
+// end kills the call for a cause of ours, at any time.
+func (c *invocation) end(cause error) {
+	c.killOnce.Do(func() {
+		c.cause = cause
+		close(c.kill)
+	})
+}
+
+// dispatches bounds how often a call is given to a worker. Only a call that
+// was not taken up is given to another: it has not run.
+const dispatches = 3
+
+// run carries the call to its end.
+func (c *invocation) run() {
+	defer c.e.leave(c)
+	for try := 1; ; try++ {
+		m, err := c.acquire()
+		if err != nil {
+			c.neverStarted(err)
+			return
+		}
+		c.pid.Store(int64(m.PID()))
+		end := m.Do(worker.Call{
+			Func: c.f.name, In: c.in,
+			Timeout: c.limits.Timeout, Grace: c.limits.Grace, Idle: c.limits.Idle,
+			Stop: c.ctx.Done(), Kill: c.kill,
+			Started: c.started, Beat: c.beat,
+		})
+		c.e.release(m, c.e.judge(end))
+		if end.Started.IsZero() && !end.Canceled && try < dispatches {
+			c.pid.Store(0)
+			continue
+		}
+		c.conclude(m, end)
+		return
+	}
+}
+
+func (c *invocation) acquire() (*member, error) {
+	if c.ctx.Err() != nil {
+		return nil, context.Cause(c.ctx)
+	}
+	return c.e.acquire(c.ctx)
+}
+
+func (c *invocation) started(time.Time) {
+	c.e.event(Event{Kind: CallStarted, PID: int(c.pid.Load()), Func: c.f.name, Call: c.number})
+}
+
+func (c *invocation) beat(progress float64) {
+	c.e.event(Event{Kind: CallBeat, PID: int(c.pid.Load()), Func: c.f.name, Call: c.number, Progress: progress})
+}
+
+// neverStarted ends a call that no worker took up. Only what the caller did
+// is a cancellation; a pool that has no worker to offer has an error of its
+// own to tell.
+func (c *invocation) neverStarted(err error) {
+	c.result = notStarted
+	c.err = err
+	if c.ctx.Err() != nil || errors.Is(err, ErrPoolClosed) {
+		c.err = &CanceledError{Cause: err, Result: c.result}
+	}
+}
+
+// judge says what becomes of the worker after a call. A worker whose function
+// panicked may hold locks and half-changed state for ever, one with goroutines
+// left over may do anything during the next call; nobody can know that it is
+// safe to go on, so it does not.
+func (e *engine) judge(end worker.Ending) fate {
+	switch {
+	case end.Gone:
+		return dead
+	case end.Reply == wire.KindPanic, end.Meter.Goroutines > 0,
+		e.opts.MaxMemory > 0 && end.Meter.MaxRSS > e.opts.MaxMemory:
+		return recycle
+	}
+	return keep
+}
+
+// conclude turns the worker's account into result, error and value.
+func (c *invocation) conclude(m *member, end worker.Ending) {
+	limit := limitOutcome[end.Limit]
+	c.result = Result{
+		Outcome: decide(ending{
+			started:  !end.Started.IsZero(),
+			limit:    limit,
+			canceled: end.Canceled,
+			answer:   answerOf(end),
+		}),
+		PID:         m.PID(),
+		Attempt:     1,
+		Started:     end.Started,
+		User:        end.Meter.User,
+		System:      end.Meter.System,
+		MaxRSS:      end.Meter.MaxRSS,
+		ExitCode:    -1,
+		Overshoot:   end.Overshoot,
+		Leaked:      end.Meter.Goroutines + end.Leaked,
+		Containment: m.Containment(),
+		Stack:       end.Crash,
+	}
+	if c.result.Outcome == NotStarted {
+		c.result = notStarted
+	} else {
+		c.result.Wall = end.Ended.Sub(end.Started)
+		if end.Gone && end.Reply == 0 {
+			c.died(end)
+		}
+	}
+	c.explain(m, end)
+}
+
+var limitOutcome = map[worker.Limit]Outcome{
+	worker.NoLimit: "", worker.TimeoutLimit: Timeout, worker.IdleLimit: Idle,
+}
+
+// answerOf says what the attempt itself had to say.
+func answerOf(end worker.Ending) answer {
+	switch end.Reply {
+	case wire.KindDone:
+		return answerDone
+	case wire.KindError, wire.KindRefused:
+		if end.Asked {
+			return answerStopped
+		}
+		return answerFailed
+	case wire.KindPanic:
+		if !end.Asked {
+			return answerDied
+		}
+	default:
+		ownDeath := end.Gone && !end.Stuck && end.Status.SignalName() != "SIGKILL" || end.Broken != nil
+		if ownDeath && !end.Asked {
+			return answerDied
+		}
+	}
+	return noAnswer
+}
+
+// died fills in what only the process's end tells. Its processor times are
+// the worker's, less what it had used when its last call ended.
+func (c *invocation) died(end worker.Ending) {
+	s := end.Status
+	c.result.User, c.result.System = s.User-end.Before.User, s.System-end.Before.System
+	c.result.MaxRSS = max(s.MaxRSS, end.Before.MaxRSS)
+	c.result.ExitCode, c.result.Signal, c.result.CoreDumped = s.ExitCode, s.SignalName(), s.CoreDumped
+}

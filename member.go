@@ -1,0 +1,92 @@
+package cutoff
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cutoff-run/cutoff/internal/codec"
+	"github.com/cutoff-run/cutoff/internal/worker"
+)
+
+// member is a worker in the engine's hands.
+type member struct {
+	*worker.Worker
+	calls   int
+	isIdle  bool
+	born    time.Time
+	streams *streams
+	stderr  *crashWatch
+	drained sync.Once
+	ended   chan struct{} // closed when it need not be watched any more
+}
+
+// launch starts one worker and sets it up.
+func (e *engine) launch() (*member, error) {
+	m, err := e.spawn()
+	if err == nil {
+		if err = e.setUp(m); err == nil {
+			e.event(Event{Kind: WorkerStarted, PID: m.PID()})
+			return m, nil
+		}
+		m.Kill()
+		m.finish()
+	}
+	select {
+	case <-e.abort: // given up because the pool ends: no failure
+	default:
+		e.event(Event{Kind: WorkerFailed, Err: err})
+	}
+	return nil, err
+}
+
+// spawn starts a worker's process.
+func (e *engine) spawn() (*member, error) {
+	m := &member{born: time.Now(), ended: make(chan struct{}), stderr: &crashWatch{w: e.stderr}}
+	s, err := openStreams(Command{Stdout: e.stdout, Stderr: m.stderr})
+	if err != nil {
+		return nil, fmt.Errorf("cutoff: start worker: %w", err)
+	}
+	config := e.config
+	config.Stdout, config.Stderr = s.files[1], s.files[2]
+	// What it prints before it says hello must not hold it up, and may say why
+	// it never does.
+	s.copy(m.born)
+	m.Worker, err = worker.Start(config)
+	s.closeOurs()
+	m.streams = s
+	if err != nil {
+		m.drain()
+		return nil, startError(err)
+	}
+	return m, nil
+}
+
+// finish ends the worker and what belongs to it.
+func (m *member) finish() {
+	m.Close()
+	m.drain()
+}
+
+// drain waits until all that the ended worker printed has been passed on. A
+// writer of the caller's that fails is no failure of a call.
+func (m *member) drain() { m.drained.Do(func() { _ = m.streams.finish() }) }
+
+// setUp runs the Setup function in a new worker.
+func (e *engine) setUp(m *member) error {
+	if e.opts.Setup == nil {
+		return nil
+	}
+	f := e.opts.Setup.f
+	in, err := codec.Encode(struct{}{})
+	if err != nil {
+		return err
+	}
+	left := max(e.opts.StartTimeout-time.Since(m.born), time.Millisecond)
+	c := &invocation{e: e, f: f, limits: Limits{Timeout: left}, kill: e.abort, cause: ErrPoolClosed}
+	c.conclude(m, m.Do(worker.Call{Func: f.name, In: in, Timeout: left, Kill: c.kill}))
+	if c.err != nil {
+		return fmt.Errorf("cutoff: Setup function %q: %w", f.name, c.err)
+	}
+	return nil
+}
