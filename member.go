@@ -32,11 +32,7 @@ func (e *engine) launch() (*member, error) {
 		m.Kill()
 		m.finish()
 	}
-	select {
-	case <-e.abort: // given up because the pool ends: no failure
-	default:
-		e.event(Event{Kind: WorkerFailed, Err: err})
-	}
+	e.event(Event{Kind: WorkerFailed, Err: err})
 	return nil, err
 }
 
