@@ -415,11 +415,17 @@ func TestNotStarted(t *testing.T) {
 }
 
 func TestCallHandle(t *testing.T) {
-	p := newPool(t, PoolOptions{Workers: 1, Limits: Limits{Grace: bound}})
+	started := make(chan struct{}, 10)
+	p := newPool(t, PoolOptions{Workers: 1, Limits: Limits{Grace: bound}, OnEvent: func(e Event) {
+		if e.Kind == CallStarted {
+			started <- struct{}{}
+		}
+	}})
 	c, err := polite.Start(ctx(t), p, "error")
 	if err != nil {
 		t.Fatal(err)
 	}
+	<-started
 	if c.Join(time.Millisecond) || !c.Alive() || c.Result().Outcome != "" {
 		t.Errorf("a running call: alive %v, result %+v", c.Alive(), c.Result())
 	}
