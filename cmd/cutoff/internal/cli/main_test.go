@@ -2,6 +2,8 @@ package cli
 
 import (
 	"os"
+	"os/signal"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -10,12 +12,12 @@ import (
 	"github.com/cutoff-run/cutoff/internal/leak"
 )
 
-// TestMain makes the test binary play the program too, under each of its
-// names: scripts and tests run it as cutoff and as timeout without a build.
 // noRaceSleep keeps a program built with -race, and so every script's command,
 // from sleeping for a second when it exits.
 const noRaceSleep = "atexit_sleep_ms=0"
 
+// TestMain makes the test binary play the program too, under each of its
+// names: scripts and tests run it as cutoff and as timeout without a build.
 func TestMain(m *testing.M) {
 	cutoff.Init()
 	_ = os.Setenv("GORACE", noRaceSleep)
@@ -25,4 +27,11 @@ func TestMain(m *testing.M) {
 
 type leakFree struct{ m *testing.M }
 
-func (l leakFree) Run() int { return leak.Run(l.m) }
+func (l leakFree) Run() int {
+	if signal.Ignored(syscall.SIGHUP) {
+		// Under nohup every program here would ignore it too, and those that
+		// are to be ended by it would never end. What is caught is not passed on.
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
+	return leak.Run(l.m)
+}
