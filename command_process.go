@@ -84,11 +84,10 @@ func (p *Process) Result() Result {
 
 // stop says why and how a command was stopped; the zero value: it was not.
 type stop struct {
-	limit    Outcome       // the limit that passed, or ""
-	value    time.Duration // of that limit
-	deadline time.Time     // when it passed
-	cause    error         // why the caller stopped it, or nil
-	polite   bool          // it was asked before it was killed
+	limit    Outcome   // the limit that passed, or ""
+	deadline time.Time // when it passed
+	cause    error     // why the caller stopped it, or nil
+	polite   bool      // it was asked before it was killed
 }
 
 // wanted reports whether the command was stopped at all.
@@ -134,7 +133,7 @@ func (p *Process) await(ctx context.Context) (s stop) {
 		case <-p.tree.Exited():
 			return stop{}
 		case <-timeout:
-			s = stop{limit: Timeout, value: p.limits.Timeout, deadline: p.started.Add(p.limits.Timeout)}
+			s = stop{limit: Timeout, deadline: p.started.Add(p.limits.Timeout)}
 		case <-idle:
 			last := p.streams.lastOutput()
 			deadline := last.Add(p.limits.Idle)
@@ -142,7 +141,7 @@ func (p *Process) await(ctx context.Context) (s stop) {
 				idle, stopIdle = after(p.limits.Idle, last)
 				continue
 			}
-			s = stop{limit: Idle, value: p.limits.Idle, deadline: deadline}
+			s = stop{limit: Idle, deadline: deadline}
 		case <-ctx.Done():
 			s = stop{cause: context.Cause(ctx)}
 		case cause := <-p.asked:
@@ -244,5 +243,5 @@ func (p *Process) failure(s stop) error {
 		}
 		return &CrashError{Reason: reason, Result: r}
 	}
-	return &CutoffError{Outcome: r.Outcome, Limit: s.value, Result: r}
+	return newCutoffError(p.limits, r)
 }

@@ -8,14 +8,20 @@ import (
 )
 
 // Conditions. Each error that a call or a command returns matches at most one
-// of ErrTimeout and ErrIdle through errors.Is.
+// of ErrTimeout, ErrCPU, ErrMemory, ErrIdle and ErrOutput through errors.Is.
 var (
 	// ErrTimeout: Limits.Timeout passed and the attempt was stopped. An error
 	// that matches it matches context.DeadlineExceeded too.
 	ErrTimeout = errors.New("cutoff: took too long")
+	// ErrCPU: the attempt used up Limits.CPU and was stopped.
+	ErrCPU = errors.New("cutoff: used too much processor time")
+	// ErrMemory: the attempt held more than Limits.Memory and was stopped.
+	ErrMemory = errors.New("cutoff: used too much memory")
 	// ErrIdle: Limits.Idle passed without a sign of life and the attempt was
 	// stopped.
 	ErrIdle = errors.New("cutoff: gave no sign of life")
+	// ErrOutput: the attempt wrote more than Limits.Output and was stopped.
+	ErrOutput = errors.New("cutoff: wrote too much output")
 	// ErrNoInit: the worker process never reported for work, most likely
 	// because the program's main does not call Init first.
 	ErrNoInit = errors.New("cutoff: the worker process did not report for work: call cutoff.Init() as the first statement of main (and of TestMain), before flags are parsed or anything is printed")
@@ -27,18 +33,32 @@ var (
 
 // CutoffError says that a limit stopped the attempt.
 type CutoffError struct {
-	// Outcome names the limit: Timeout or Idle.
+	// Outcome names the limit: Timeout, CPU, Memory, Idle or Output.
 	Outcome Outcome
-	// Limit is the value that was exceeded.
+	// Limit is the value that was exceeded, if it is a time: for Timeout, CPU
+	// and Idle.
 	Limit time.Duration
+	// Bytes is the value that was exceeded, if it is a size: for Memory and
+	// Output. Zero for Memory means that the machine ran out of it.
+	Bytes int64
 	// Result is the complete record of the attempt.
 	Result Result
 }
 
 // Error implements error.
 func (e *CutoffError) Error() string {
-	if e.Outcome == Idle {
+	switch e.Outcome {
+	case CPU:
+		return fmt.Sprintf("cutoff: used too much processor time: stopped at its limit of %v", e.Limit)
+	case Memory:
+		if e.Bytes == 0 {
+			return "cutoff: used too much memory: killed by the kernel because the machine ran out of it"
+		}
+		return fmt.Sprintf("cutoff: used too much memory: stopped at its limit of %s", bytesText(e.Bytes))
+	case Idle:
 		return fmt.Sprintf("cutoff: gave no sign of life for %v: stopped after %v", e.Limit, round(e.Result.Wall))
+	case Output:
+		return fmt.Sprintf("cutoff: wrote too much output: stopped at its limit of %s", bytesText(e.Bytes))
 	}
 	return fmt.Sprintf("cutoff: took too long: stopped at its limit of %v", e.Limit)
 }
@@ -49,10 +69,36 @@ func (e *CutoffError) Is(target error) bool {
 	switch target {
 	case ErrTimeout, context.DeadlineExceeded:
 		return e.Outcome == Timeout
+	case ErrCPU:
+		return e.Outcome == CPU
+	case ErrMemory:
+		return e.Outcome == Memory
 	case ErrIdle:
 		return e.Outcome == Idle
+	case ErrOutput:
+		return e.Outcome == Output
 	}
 	return false
+}
+
+// newCutoffError is the error of an attempt that a limit stopped.
+func newCutoffError(l Limits, r Result) *CutoffError {
+	e := &CutoffError{Outcome: r.Outcome, Result: r}
+	switch r.Outcome {
+	case Timeout:
+		e.Limit = l.Timeout
+	case CPU:
+		e.Limit = l.CPU
+	case Idle:
+		e.Limit = l.Idle
+	case Output:
+		e.Bytes = l.Output
+	case Memory:
+		if r.MemoryBy != ByMachine {
+			e.Bytes = l.Memory
+		}
+	}
+	return e
 }
 
 // CrashError says that the attempt died of itself: by a signal, a panic, a

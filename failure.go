@@ -23,10 +23,8 @@ func (c *invocation) explain(m *member, end worker.Ending) {
 	case Failed:
 		c.out = nil
 		c.err = c.failure(end)
-	case Timeout:
-		c.err = &CutoffError{Outcome: Timeout, Limit: c.limits.Timeout, Result: r}
-	case Idle:
-		c.err = &CutoffError{Outcome: Idle, Limit: c.limits.Idle, Result: r}
+	case Timeout, CPU, Memory, Idle, Output:
+		c.err = newCutoffError(c.limits, r)
 	case Canceled:
 		c.err = &CanceledError{Cause: c.canceledBy(), Result: r}
 	case NotStarted:

@@ -5,20 +5,30 @@ import "time"
 // Outcome is the one reason an attempt ended.
 type Outcome string
 
-// The outcomes. Timeout and Idle mean that the attempt was stopped for that
-// limit and for nothing else: a command that exits 124 by itself has Failed.
+// The outcomes. Timeout, CPU, Memory, Idle and Output mean that the attempt was
+// stopped for that limit and for nothing else: a command that exits 124 by
+// itself has Failed.
 const (
 	OK         Outcome = "ok"         // it finished
 	Failed     Outcome = "failed"     // the function returned an error; the command exited non-zero
 	Timeout    Outcome = "timeout"    // cut off: Limits.Timeout passed
+	CPU        Outcome = "cpu"        // cut off: it used up Limits.CPU
+	Memory     Outcome = "memory"     // cut off: it held more than Limits.Memory (or the machine ran out; see Result.MemoryBy)
 	Idle       Outcome = "idle"       // cut off: Limits.Idle passed without a sign of life
+	Output     Outcome = "output"     // cut off: it wrote more than Limits.Output
 	Crashed    Outcome = "crashed"    // it died of a signal or a panic of its own
 	Canceled   Outcome = "canceled"   // the caller stopped it
 	NotStarted Outcome = "notstarted" // it never ran
 )
 
 // CutOff reports whether a limit stopped the attempt.
-func (o Outcome) CutOff() bool { return o == Timeout || o == Idle }
+func (o Outcome) CutOff() bool {
+	switch o {
+	case Timeout, CPU, Memory, Idle, Output:
+		return true
+	}
+	return false
+}
 
 // Result says how one attempt ended. It is complete for every outcome: what
 // could not be measured is zero. Its JSON form is part of the journal's public
@@ -57,16 +67,42 @@ type Result struct {
 	// arrived after the deadline and before the kill, to that result. Zero if
 	// no limit had passed.
 	Overshoot time.Duration `json:"overshoot_ns,omitempty"`
+	// MemoryBy says who ended an attempt for its memory, if anybody did: one
+	// of the values below.
+	MemoryBy MemoryBy `json:"memory_by,omitempty"`
+	// Stalled is how late the supervisor came to a deadline because it had
+	// been stopped, starved or asleep with the machine itself. The attempt was
+	// given a fresh chance then, at most as long as its limit. Zero if nothing
+	// of the kind happened.
+	Stalled time.Duration `json:"stalled_ns,omitempty"`
 	// Leaked counts what the attempt left behind when it ended by itself:
 	// processes of a command (they have been killed), goroutines of a function
 	// (its worker has been replaced).
 	Leaked int `json:"leaked,omitempty"`
 	// Containment names the means that held the tree: "cgroup", "sweep", ….
 	Containment string `json:"containment,omitempty"`
-	// Output is the tail of what a command wrote to its standard output and
-	// standard error, at most 4 KiB. Empty for functions, and for streams that
-	// went straight to a file.
+	// Output is the beginning and the end of what a command wrote to its
+	// standard output and standard error, at most 2 KiB of each, with a line
+	// between them that says how much is missing. Empty for functions, and for
+	// streams that went straight to a file.
 	Output string `json:"output,omitempty"`
+	// OutputBytes is how much it wrote, of which Output is a part. Under
+	// Limits.Output it counts for functions too.
+	OutputBytes int64 `json:"output_bytes,omitempty"`
 	// Stack is the stack of a panic or of a fatal error of the Go runtime.
 	Stack string `json:"stack,omitempty"`
 }
+
+// MemoryBy says who ended an attempt for its memory.
+type MemoryBy string
+
+// The values of MemoryBy.
+const (
+	// ByKernel: the kernel killed a process of the tree at the limit.
+	ByKernel MemoryBy = "kernel"
+	// ByWatch: the supervisor saw the tree above the limit and killed it.
+	ByWatch MemoryBy = "watch"
+	// ByMachine: the kernel killed a process of the tree, which was below its
+	// limit or had none, because the machine ran out of memory.
+	ByMachine MemoryBy = "machine"
+)

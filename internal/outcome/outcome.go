@@ -30,6 +30,9 @@ type Ending struct {
 	Limit    string // the limit for which we stopped it; empty if for none
 	Canceled bool   // we stopped it because the caller said so
 	Answer   Answer
+	// Kernel is the limit for which the kernel killed a process of the tree:
+	// "memory" or "cpu"; empty if for none.
+	Kernel string
 }
 
 // Decide names the reason, as a value of cutoff.Outcome.
@@ -39,6 +42,8 @@ func Decide(e Ending) string {
 		return "notstarted"
 	case e.Answer == Done:
 		return "ok" // complete before the kill, however close
+	case e.Kernel != "":
+		return e.Kernel // a leader that reports the end of its child has failed for this
 	case e.Answer == Failed:
 		return "failed" // of itself: it did not know that we were about to stop it
 	case e.Answer == Died:
