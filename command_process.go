@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/cutoff-run/cutoff/internal/outcome"
 	"github.com/cutoff-run/cutoff/internal/proc"
 )
 
@@ -170,11 +171,12 @@ func after(d time.Duration, start time.Time) (<-chan time.Time, func() bool) {
 func (p *Process) conclude(s stop, leaked int) {
 	st := p.status()
 	p.result = Result{
-		Outcome: decide(ending{
-			started:  true,
-			limit:    s.limit,
-			canceled: s.cause != nil,
-			answer:   commandAnswer(st, s),
+		Outcome: decide(outcome.Ending{
+			Started:  true,
+			Limit:    string(s.limit),
+			Canceled: s.cause != nil,
+			Asked:    s.polite,
+			Death:    p.death(st),
 		}),
 		PID:         p.PID(),
 		Attempt:     1,
@@ -189,7 +191,10 @@ func (p *Process) conclude(s stop, leaked int) {
 		Containment: string(p.tree.Level()),
 		Output:      p.streams.tail.String(),
 	}
-	if s.limit != "" {
+	if s.limit == "" { // it may have ended by itself after a limit and before the kill
+		s.deadline = p.firstDeadline()
+	}
+	if !s.deadline.IsZero() {
 		p.result.Overshoot = max(0, st.Ended.Sub(s.deadline))
 	}
 	if !s.wanted() { // else there is no telling what it would have left
@@ -207,23 +212,28 @@ func (p *Process) status() proc.Status {
 	}
 }
 
-// commandAnswer says what the command itself had to say. Nothing but our kill
-// explains a SIGKILL after it; any other end that we did not ask for was the
-// command's own, and it came before the kill.
-func commandAnswer(st proc.Status, s stop) answer {
-	switch {
-	case s.polite:
-		return answerStopped
-	case st.Signal == syscall.SIGKILL && s.wanted():
-		return noAnswer
-	case st.ExitCode == 0:
-		return answerDone
-	case st.ExitCode > 0:
-		return answerFailed
-	case st.Signal == 0 && s.wanted():
-		return noAnswer // it could not be ended
+// death says how the command ended.
+func (p *Process) death(st proc.Status) outcome.Death {
+	select {
+	case <-p.tree.Exited():
+		return deathOf(st)
+	default:
+		return outcome.NotEnded
 	}
-	return answerDied
+}
+
+// firstDeadline returns when the first of the limits that are bound to time
+// passes, or passed; zero if there is none.
+func (p *Process) firstDeadline() (d time.Time) {
+	if p.limits.Timeout > 0 {
+		d = p.started.Add(p.limits.Timeout)
+	}
+	if p.limits.Idle > 0 {
+		if i := p.streams.lastOutput().Add(p.limits.Idle); d.IsZero() || i.Before(d) {
+			d = i
+		}
+	}
+	return d
 }
 
 // failure returns the error that goes with the result.

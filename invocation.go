@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cutoff-run/cutoff/internal/outcome"
 	"github.com/cutoff-run/cutoff/internal/wire"
 	"github.com/cutoff-run/cutoff/internal/worker"
 )
@@ -114,11 +115,15 @@ func (e *engine) judge(end worker.Ending) fate {
 func (c *invocation) conclude(m *member, end worker.Ending) {
 	limit := limitOutcome[end.Limit]
 	c.result = Result{
-		Outcome: decide(ending{
-			started:  !end.Started.IsZero(),
-			limit:    limit,
-			canceled: end.Canceled,
-			answer:   answerOf(end),
+		Outcome: decide(outcome.Ending{
+			Started:  !end.Started.IsZero(),
+			Function: true,
+			Limit:    string(limit),
+			Canceled: end.Canceled,
+			Asked:    end.Asked,
+			Reply:    replyOf[end.Reply],
+			Broken:   end.Broken != nil,
+			Death:    workerDeath(end),
 		}),
 		PID:         m.PID(),
 		Attempt:     1,
@@ -147,27 +152,18 @@ var limitOutcome = map[worker.Limit]Outcome{
 	worker.NoLimit: "", worker.TimeoutLimit: Timeout, worker.IdleLimit: Idle,
 }
 
-// answerOf says what the attempt itself had to say.
-func answerOf(end worker.Ending) answer {
-	switch end.Reply {
-	case wire.KindDone:
-		return answerDone
-	case wire.KindError, wire.KindRefused:
-		if end.Asked {
-			return answerStopped
-		}
-		return answerFailed
-	case wire.KindPanic:
-		if !end.Asked {
-			return answerDied
-		}
-	default:
-		ownDeath := end.Gone && !end.Stuck && end.Status.SignalName() != "SIGKILL" || end.Broken != nil
-		if ownDeath && !end.Asked {
-			return answerDied
-		}
+// replyOf says what the function had to say; nothing, if its worker died first.
+var replyOf = map[wire.Kind]outcome.Reply{
+	wire.KindDone: outcome.Result, wire.KindError: outcome.Error,
+	wire.KindRefused: outcome.Error, wire.KindPanic: outcome.Panic,
+}
+
+// workerDeath says how the worker ended, if it did.
+func workerDeath(end worker.Ending) outcome.Death {
+	if !end.Gone || end.Stuck {
+		return outcome.NotEnded
 	}
-	return noAnswer
+	return deathOf(end.Status)
 }
 
 // died fills in what only the process's end tells. Its processor times are

@@ -50,5 +50,8 @@ func (c *clock) resume() {
 	c.timer.Reset(c.left)
 }
 
+// runs reports whether the clock counts, or has rung.
+func (c *clock) runs() bool { return !c.since.IsZero() }
+
 // deadline is when the clock rings, or rang.
 func (c *clock) deadline() time.Time { return c.since.Add(c.left) }

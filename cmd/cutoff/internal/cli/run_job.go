@@ -40,6 +40,7 @@ type job struct {
 	limit    cutoff.Outcome // for which limit we stopped it; empty if for none
 	due      time.Time      // when that limit passed
 	stopping bool           // the command was sent a signal, for whatever reason
+	asked    bool           // and not KILL alone: whatever it does then, it does because of it
 	killed   bool           // the last one was KILL
 	ownPipe  bool           // we write to a pipe that nobody reads
 }
@@ -181,6 +182,7 @@ func (j *job) send(sig syscall.Signal) {
 		j.verbose, j.ownPipe = false, true
 	}
 	j.stopping = true
+	j.asked = j.asked || sig != syscall.SIGKILL
 	if sig == syscall.SIGKILL {
 		j.killed = true
 		j.tree.Kill()
@@ -211,15 +213,30 @@ func (j *job) finish() (cutoff.Result, error) {
 		Containment: string(j.tree.Level()),
 	}
 	res.Outcome = cutoff.Outcome(outcome.Decide(outcome.Ending{
-		Started: true, Limit: string(j.limit), Canceled: j.stopping && j.limit == "", Answer: j.answer(st),
+		Started: true, Limit: string(j.limit), Canceled: j.stopping && j.limit == "", Asked: j.asked,
+		Death: outcome.DeathOf(st.ExitCode, st.Signal),
 	}))
 	if !j.stopping {
 		res.Leaked = leaked
 	}
-	if j.limit != "" {
+	if j.limit == "" { // it may have ended by itself after a limit and before the kill
+		j.due = j.firstDeadline()
+	}
+	if !j.due.IsZero() {
 		res.Overshoot = max(0, st.Ended.Sub(j.due))
 	}
 	return res, err
+}
+
+// firstDeadline returns when the first limit that is bound to time passes, or
+// passed; zero if there is none.
+func (j *job) firstDeadline() (first time.Time) {
+	for _, c := range []*clock{&j.deadline, &j.silence} {
+		if d := c.deadline(); c.runs() && (first.IsZero() || d.Before(first)) {
+			first = d
+		}
+	}
+	return first
 }
 
 // drain looks for signals that came at the same time as the command's end: the
@@ -229,25 +246,13 @@ func (j *job) drain() {
 	for {
 		select {
 		case sig := <-j.signals:
-			j.stopping = j.stopping || !ofJobControl(sig)
+			if !ofJobControl(sig) {
+				j.stopping, j.asked = true, true
+			}
 		default:
 			return
 		}
 	}
-}
-
-// answer is what the end itself says. Whatever a command does after a signal
-// of ours, it does because of it.
-func (j *job) answer(st proc.Status) outcome.Answer {
-	switch {
-	case j.stopping:
-		return outcome.Stopped
-	case st.ExitCode == 0:
-		return outcome.Done
-	case st.ExitCode > 0:
-		return outcome.Failed
-	}
-	return outcome.Died
 }
 
 // status turns the end into our exit status, or into our own death: by the
