@@ -19,20 +19,23 @@ import (
 // above their own package, and what the lines "tests of" give them besides.
 const table = `internal/leak:
 internal/layout:
-internal/proc:                 golang.org/x/sys
+internal/deadline:             golang.org/x/sys
+internal/proc:                 internal/deadline golang.org/x/sys
 internal/wire:
 internal/codec:                github.com/fxamacker/cbor/v2
 internal/outcome:
-internal/worker:               internal/proc internal/wire internal/codec golang.org/x/sys
-cutoff:                        internal/proc internal/wire internal/codec internal/outcome
-                               internal/worker golang.org/x/sys
+internal/stack:
+internal/worker:               internal/deadline internal/proc internal/wire internal/codec
+                               internal/stack golang.org/x/sys
+cutoff:                        internal/deadline internal/proc internal/wire internal/codec internal/outcome
+                               internal/stack internal/worker golang.org/x/sys
 internal/readme:               cutoff
 journal:                       cutoff golang.org/x/sys
 batch:                         cutoff journal
 batch/batchtest:               cutoff journal batch
 cmd/cutoff/internal/report:    cutoff journal golang.org/x/image
 cmd/cutoff/internal/progress:  cutoff batch
-cmd/cutoff/internal/cli:       internal/proc internal/outcome cutoff journal batch
+cmd/cutoff/internal/cli:       internal/deadline internal/proc internal/outcome cutoff journal batch
                                cmd/cutoff/internal/report cmd/cutoff/internal/progress
                                github.com/spf13/cobra golang.org/x/sys
                                golang.org/x/term mvdan.cc/sh/v3

@@ -24,6 +24,9 @@ type Tree struct {
 	exited chan struct{}
 	status Status // written before exited is closed
 
+	measure  measure   // see usage.go
+	controls *controls // the kernel's own limits; nil: none
+
 	// mu is held while the leader is reaped, so that whoever holds it and sees
 	// reaped false may use the leader's pid: it cannot have been given away.
 	mu     sync.Mutex
@@ -116,13 +119,24 @@ func (t *Tree) wait(d time.Duration) bool {
 // held the tree. leaked counts the members that were alive when it was called.
 // Call it once, after Exited or after Kill. It returns within a fixed bound;
 // the error says what could not be ended or removed.
-func (t *Tree) Close() (leaked int, err error) { return t.hold.clear(t) }
+func (t *Tree) Close() (leaked int, err error) {
+	leaked, err = t.hold.clear(t)
+	if t.controls != nil {
+		t.controls.remove()
+	}
+	return leaked, err
+}
 
 // Release is Close for a tree that may live on: it gives back what held the
 // tree and leaves its members alone, also when this program ends. Call it
 // instead of Close, after Exited, and only if the program has no other trees:
 // the keeper cannot tell theirs from this one's at every level.
-func (t *Tree) Release() error { return t.hold.release(t) }
+func (t *Tree) Release() error {
+	if t.controls != nil {
+		t.controls.release()
+	}
+	return t.hold.release(t)
+}
 
 // unreaped calls f while the leader's pid is certainly its own, and returns
 // nil without calling it if the leader is reaped.

@@ -1,0 +1,92 @@
+package deadline
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/cutoff-run/cutoff/internal/leak"
+)
+
+func TestMain(m *testing.M) { os.Exit(leak.Run(m)) }
+
+func TestForgive(t *testing.T) {
+	start := time.Now()
+	at := func(d time.Duration) time.Time { return start.Add(d) }
+	const limit = 10 * time.Second
+	due := at(limit)
+
+	t.Run("in time", func(t *testing.T) {
+		var s Stall
+		if s.Forgive(due.Add(Bound), due, limit) || s.Moved(due) != due || s.Total(start, due) != 0 {
+			t.Error("a lateness within the bound is no stall")
+		}
+	})
+	t.Run("late", func(t *testing.T) {
+		var s Stall
+		now := due.Add(3 * time.Second)
+		if !s.Forgive(now, due, limit) {
+			t.Fatal("no chance after 3 s of lateness")
+		}
+		if want := now.Add(3 * time.Second); s.Moved(due) != want {
+			t.Errorf("moved to %v, want %v", s.Moved(due).Sub(start), want.Sub(start))
+		}
+		if got := s.Total(start, now); got != 3*time.Second {
+			t.Errorf("recorded %v", got)
+		}
+		if s.Forgive(s.Moved(due).Add(time.Minute), s.Moved(due), limit) {
+			t.Error("the same deadline got a second chance")
+		}
+		if later := at(time.Minute); s.Moved(later) != later {
+			t.Error("a later deadline was moved")
+		}
+	})
+	t.Run("no longer than the limit", func(t *testing.T) {
+		var s Stall
+		now := due.Add(time.Hour)
+		if !s.Forgive(now, due, limit) || s.Moved(due) != now.Add(limit) {
+			t.Errorf("moved to %v", s.Moved(due).Sub(start))
+		}
+	})
+	t.Run("a new deadline", func(t *testing.T) {
+		var s Stall
+		s.Forgive(due.Add(time.Second), due, limit)
+		sign := s.Moved(due) // a sign of life: the silence begins anew
+		next := sign.Add(limit)
+		if !s.Forgive(next.Add(2*time.Second), next, limit) {
+			t.Error("a deadline that began after the chance got none")
+		}
+		if got := s.Total(start, next); got != 3*time.Second {
+			t.Errorf("recorded %v", got)
+		}
+	})
+}
+
+// The clocks of a machine that sleeps cannot be had in a test; what they say
+// can.
+func TestSlept(t *testing.T) {
+	for _, tt := range []struct {
+		name              string
+		gap, before, then time.Duration
+		want              time.Duration
+	}{
+		{"nothing", 0, time.Hour, time.Hour, 0},
+		{"slept", time.Minute, time.Hour, time.Hour + time.Minute, time.Minute},
+		{"the wall clock was set", time.Minute, time.Hour, time.Hour, 0},
+		{"the wall clock was set back", -time.Minute, time.Hour, time.Hour, 0},
+		{"slept, and the wall clock was set as well", time.Hour, 0, time.Minute, time.Minute},
+		{"slept before the attempt too", time.Minute, 0, time.Hour, time.Minute},
+		{"a correction of the wall clock", Bound, 0, time.Hour, 0},
+	} {
+		m := sleeper{func() time.Duration { return tt.then }, tt.before}
+		if got := m.slept(tt.gap); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestAsleep(t *testing.T) {
+	if a, b := asleep(), asleep(); a < 0 || b-a > Bound || a-b > Bound {
+		t.Errorf("asleep for %v, then for %v", a, b)
+	}
+}

@@ -1,0 +1,151 @@
+package proc
+
+import "time"
+
+// Usage is what a whole tree uses, whichever of its processes does.
+type Usage struct {
+	// User and System are the processor times of all members so far, also of
+	// those that have ended.
+	User, System time.Duration
+	// RSS is the resident memory of the living members, in bytes. Pages that
+	// several of them share count for each, so it is an upper bound.
+	RSS int64
+	// Processes is how many members live.
+	Processes int
+}
+
+// CPU is user and system time together.
+func (u Usage) CPU() time.Duration { return u.User + u.System }
+
+// Usage measures the tree now. It costs some file reads, for each member one
+// or two. Its error is errors.ErrUnsupported where the system has no means.
+// Times never go back from one call to the next.
+func (t *Tree) Usage() (Usage, error) {
+	t.measure.Lock()
+	defer t.measure.Unlock()
+	return t.measure.usage(t)
+}
+
+// Bounds are the limits of a tree that need measuring. Zero means none.
+type Bounds struct {
+	CPU    time.Duration // user and system time of all members
+	Memory int64         // bytes that the members hold at a time
+}
+
+// Exceeded names a bound that a tree has passed.
+type Exceeded int
+
+// What a look may find.
+const (
+	Within       Exceeded = iota
+	CPUExceeded           // it used more processor time than it may
+	MemoryWatch           // it holds more memory than it may
+	MemoryKernel          // the kernel has killed a member for the tree's own memory limit
+)
+
+// How often a watched tree is looked at.
+const (
+	// MemoryInterval is the time between two looks at a tree's memory, unless
+	// a look takes so long that this would cost more than a fiftieth of a
+	// processor.
+	MemoryInterval = 20 * time.Millisecond
+	lookShare      = 50
+	// cpuInterval bounds how closely the end of the processor time is watched.
+	cpuInterval = 2 * time.Millisecond
+)
+
+// Watch holds a tree against its bounds. It keeps no clock: whoever owns it
+// calls Look when the time that Look gave has passed. It is for one goroutine.
+type Watch struct {
+	tree   *Tree
+	bounds Bounds
+	cpus   int
+	before time.Duration // processor time that does not count
+	killed int64         // OOM kills that do not count
+}
+
+// Watch begins to hold the tree against b, from what it has used until now. It
+// returns nil if there is nothing to watch.
+func (t *Tree) Watch(b Bounds) *Watch {
+	if b == (Bounds{}) {
+		return nil
+	}
+	w := &Watch{tree: t, bounds: b, cpus: processors(), killed: t.OOM().Own}
+	if b.CPU > 0 {
+		u, _ := t.Usage() // Look will tell
+		w.before = u.CPU()
+	}
+	return w
+}
+
+// WatchAll is Watch for a tree that has just been started: all that it ever
+// used counts.
+func (t *Tree) WatchAll(b Bounds) *Watch {
+	if b == (Bounds{}) {
+		return nil
+	}
+	return &Watch{tree: t, bounds: b, cpus: processors()}
+}
+
+// First is when to look first.
+func (w *Watch) First() time.Duration {
+	next := w.untilCPU(0)
+	if w.bounds.Memory > 0 {
+		next = min(next, MemoryInterval)
+	}
+	return next
+}
+
+// Look measures the tree. next is how long the answer Within is good for.
+func (w *Watch) Look() (e Exceeded, next time.Duration) {
+	began := time.Now()
+	if w.bounds.Memory > 0 && w.tree.OOM().Own > w.killed {
+		return MemoryKernel, 0
+	}
+	u, err := w.tree.Usage()
+	if err != nil {
+		return Within, time.Second // a tree that cannot be measured just now
+	}
+	if w.bounds.Memory > 0 && u.RSS > w.bounds.Memory && w.tree.exactMemory() > w.bounds.Memory {
+		return MemoryWatch, 0
+	}
+	used := u.CPU() - w.before
+	if w.bounds.CPU > 0 && used >= w.bounds.CPU {
+		return CPUExceeded, 0
+	}
+	next = w.untilCPU(used)
+	if w.bounds.Memory > 0 {
+		next = min(next, MemoryInterval)
+	}
+	return Within, max(next, lookShare*time.Since(began))
+}
+
+// Used is the processor time that counts so far.
+func (w *Watch) Used() time.Duration {
+	u, _ := w.tree.Usage()
+	return u.CPU() - w.before
+}
+
+// untilCPU is how long the bound on processor time certainly holds: it cannot
+// be used up faster than by all processors together.
+func (w *Watch) untilCPU(used time.Duration) time.Duration {
+	if w.bounds.CPU == 0 {
+		return time.Hour
+	}
+	return max((w.bounds.CPU-used)/time.Duration(w.cpus), cpuInterval)
+}
+
+// OOM is what the kernel's counters say of kills in the tree for want of
+// memory; zero where there are no counters.
+type OOM struct {
+	Own       int64 // members that were killed for the tree's own limit
+	Elsewhere int64 // members that were killed for another limit, or the machine's shortage
+}
+
+// OOM reads the counters. After Close it returns what they were then.
+func (t *Tree) OOM() OOM {
+	if t.controls == nil {
+		return OOM{}
+	}
+	return t.controls.oom()
+}
