@@ -3,8 +3,6 @@ package journal
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
-	"hash"
 	"hash/fnv"
 	"slices"
 	"strconv"
@@ -42,27 +40,32 @@ const identityVersion = "cutoff identity 1"
 //	the directory
 //	the standard input
 func (w Work) Identity() string {
-	h := netstrings{sha256.New()}
-	h.text(identityVersion)
+	// One buffer and one hash: a resume does this for every task of its list.
+	b := make(netstrings, 0, 256)
+	b.text(identityVersion)
 	switch {
 	case w.Cmd != "":
-		h.text("cmd")
-		h.list([]string{w.Cmd})
+		b.text("cmd")
+		b.list([]string{w.Cmd})
 	case w.Func != "":
-		h.text("func")
-		h.list([]string{w.Func})
+		b.text("func")
+		b.list([]string{w.Func})
 	default:
-		h.text("argv")
-		h.list(w.Argv)
+		b.text("argv")
+		b.list(w.Argv)
 	}
-	h.list(canonicalEnv(w.Env))
-	h.text(w.Dir)
-	h.bytes(w.Stdin)
-	return hex.EncodeToString(h.Sum(nil))
+	b.list(canonicalEnv(w.Env))
+	b.text(w.Dir)
+	b.text(string(w.Stdin))
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
 }
 
 // canonicalEnv sorts env and keeps the last value of each name.
 func canonicalEnv(env []string) []string {
+	if len(env) == 0 {
+		return nil
+	}
 	last := make(map[string]string, len(env))
 	for _, e := range env {
 		name, _, _ := strings.Cut(e, "=")
@@ -76,21 +79,20 @@ func canonicalEnv(env []string) []string {
 	return out
 }
 
-// netstrings feeds a hash unambiguously. Writing to a hash cannot fail.
-type netstrings struct{ hash.Hash }
+// netstrings is the text that is hashed.
+type netstrings []byte
 
-func (h netstrings) text(s string) {
-	h.bytes([]byte(s))
+func (b *netstrings) text(s string) {
+	*b = strconv.AppendInt(*b, int64(len(s)), 10)
+	*b = append(*b, ':')
+	*b = append(*b, s...)
+	*b = append(*b, ',')
 }
 
-func (h netstrings) bytes(b []byte) {
-	fmt.Fprintf(h, "%d:%s,", len(b), b)
-}
-
-func (h netstrings) list(words []string) {
-	h.text(strconv.Itoa(len(words)))
+func (b *netstrings) list(words []string) {
+	b.text(strconv.Itoa(len(words)))
 	for _, w := range words {
-		h.text(w)
+		b.text(w)
 	}
 }
 

@@ -116,17 +116,24 @@ func (rd *reader) next() (Record, error) {
 		if err != nil {
 			return nil, err
 		}
-		rec, err := rd.decode()
-		var version *VersionError
-		switch {
-		case errors.As(err, &version):
-			return nil, err
-		case err != nil:
-			return nil, &LineError{Line: rd.line, Text: shown(rd.buf), Torn: !whole, Err: err}
-		case rec != nil:
-			return rec, nil
+		if rec, err := rd.record(whole); rec != nil || err != nil {
+			return rec, err
 		}
 	}
+}
+
+// record returns the record in rd.buf, of a line that is whole or the last;
+// nil if it is one to skip.
+func (rd *reader) record(whole bool) (Record, error) {
+	rec, err := rd.decode()
+	var version *VersionError
+	switch {
+	case errors.As(err, &version):
+		return nil, err
+	case err != nil:
+		return nil, &LineError{Line: rd.line, Text: shown(rd.buf), Torn: !whole, Err: err}
+	}
+	return rec, nil
 }
 
 // errTooLong is what is wrong with a line of more than maxLine bytes.

@@ -96,12 +96,18 @@ func Create(path string, h Header, opts Options) (*Writer, error) {
 // further run. A file that does not begin with a header that this package can
 // read is left untouched, and the error matches ErrNotJournal or is a
 // *VersionError. A torn last line stays, as a line of its own.
+//
+// To go on with the tasks too, use [Resume].
 func Append(path string, h Header, opts Options) (*Writer, error) {
+	return appendTo(path, h, opts, endTornLine)
+}
+
+func appendTo(path string, h Header, opts Options, check checker) (*Writer, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	return open(f, path, h, opts, endTornLine)
+	return open(f, path, h, opts, check)
 }
 
 // A checker decides whether a file of a size above 0 may be appended to, and
