@@ -145,6 +145,9 @@ func (c *invocation) conclude(m *member, end worker.Ending) {
 			c.died(end)
 		}
 	}
+	if c.result.Outcome.CutOff() {
+		c.result.Stack = end.Stack
+	}
 	c.explain(m, end)
 }
 

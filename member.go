@@ -45,6 +45,7 @@ func (e *engine) spawn() (*member, error) {
 	}
 	config := e.config
 	config.Stdout, config.Stderr = s.files[1], s.files[2]
+	config.NoStack, config.OnQuit = e.opts.NoStack, m.stderr.quit
 	// What it prints before it says hello must not hold it up, and may say why
 	// it never does.
 	s.copy(m.born)
@@ -66,7 +67,12 @@ func (m *member) finish() {
 
 // drain waits until all that the ended worker printed has been passed on. A
 // writer of the caller's that fails is no failure of a call.
-func (m *member) drain() { m.drained.Do(func() { _ = m.streams.finish() }) }
+func (m *member) drain() {
+	m.drained.Do(func() {
+		_ = m.streams.finish()
+		m.stderr.finish()
+	})
+}
 
 // setUp runs the Setup function in a new worker.
 func (e *engine) setUp(m *member) error {

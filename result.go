@@ -89,7 +89,10 @@ type Result struct {
 	// OutputBytes is how much it wrote, of which Output is a part. Under
 	// Limits.Output it counts for functions too.
 	OutputBytes int64 `json:"output_bytes,omitempty"`
-	// Stack is the stack of a panic or of a fatal error of the Go runtime.
+	// Stack is where it was. At a cutoff of a function it holds the function's
+	// goroutines, the one that runs it first, at most 64 KiB; of a worker that
+	// gave no answer in time (it was stopped, say) nothing. Of a crash it is the
+	// stack of the panic or of the fatal error of the Go runtime.
 	Stack string `json:"stack,omitempty"`
 }
 

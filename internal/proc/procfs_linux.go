@@ -20,6 +20,7 @@ type stat struct {
 	state                    byte
 	threads                  int
 	start                    uint64 // in clock ticks since the boot
+	ticks                    uint64 // processor time used, in clock ticks
 }
 
 // dead reports whether only the entry is left, to be reaped by the parent. A
@@ -52,8 +53,9 @@ func parseStat(pid int, b []byte) (stat, bool) {
 	}
 	num := func(i int) int { n, _ := strconv.Atoi(string(f[i])); return n }
 	start, err := strconv.ParseUint(string(f[19]), 10, 64)
+	ticks := uint64(num(11) + num(12))
 	return stat{
-		pid: pid, state: f[0][0], ppid: num(1), pgrp: num(2), session: num(3), threads: num(17), start: start,
+		pid: pid, state: f[0][0], ppid: num(1), pgrp: num(2), session: num(3), threads: num(17), start: start, ticks: ticks,
 	}, err == nil
 }
 

@@ -408,7 +408,7 @@ func TestAdoptedAreReaped(t *testing.T) {
 func TestParseStat(t *testing.T) {
 	line := `12 (a) b ) (c)) S 7 8 9 34816 8 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 1 1`
 	st, ok := parseStat(12, []byte(line))
-	if want := (stat{12, 7, 8, 9, 'S', 1, 4711}); !ok || st != want {
+	if want := (stat{12, 7, 8, 9, 'S', 1, 4711, 5 + 6}); !ok || st != want {
 		t.Errorf("%+v, %v; want %+v", st, ok, want)
 	}
 	for _, bad := range []string{"", "12 (x", "12 (x) S 1 2", fmt.Sprintf("12 (x) S %s", strings.Repeat("x ", 25))} {

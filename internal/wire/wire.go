@@ -41,10 +41,14 @@
 //	              an encoded Panic. The worker takes no further call.
 //	KindRefused   input or result could not be converted, or the function is
 //	              not registered: Meter, then an encoded Refusal
+//	KindStack     where the worker's goroutines are, as runtime.Stack prints
+//	              them, at most StackBound bytes. It answers a question for the
+//	              call's stack, which does not come over these pipes: the
+//	              goroutine that reads them may be the one that is stuck.
 //
-// After KindStarted a call has exactly one of the last four, unless the worker
-// dies first. Frames of a call that has ended are ignored: a goroutine that
-// outlives its call may still send beats.
+// After KindStarted a call has exactly one of KindDone to KindRefused, unless
+// the worker dies first. Frames of a call that has ended are ignored: a
+// goroutine that outlives its call may still send beats.
 package wire
 
 import (
@@ -68,6 +72,9 @@ const MaxPayload = 1 << 30
 // frame takes less than 1 KiB.
 const MaxValue = MaxPayload - 1<<10
 
+// StackBound is the longest payload of a KindStack. One of that length was cut.
+const StackBound = 64 << 10
+
 // Kind tells what a frame means.
 type Kind uint8
 
@@ -83,6 +90,7 @@ const (
 	KindError
 	KindPanic
 	KindRefused
+	KindStack
 	kindEnd
 )
 

@@ -49,6 +49,7 @@ type Ending struct {
 	Gone   bool // the worker's process has ended: Status, Crash, Leaked hold
 	Status proc.Status
 	Crash  string     // what its runtime said when it died
+	Stack  string     // where the function was when a limit stopped it
 	Leaked int        // processes that it left behind; they have been killed
 	Broken error      // it violated the protocol
 	Before wire.Meter // what the worker had used when the call started
@@ -104,6 +105,7 @@ type attempt struct {
 	deadline time.Time // of the limit that fired, or was about to
 	graceEnd time.Time
 	over     bool
+	hasQuit  bool // it was sent SIGQUIT
 }
 
 // send writes the request without ever blocking the attempt.
@@ -182,6 +184,8 @@ func (a *attempt) frame(f wire.Frame) {
 		a.end.Best, a.end.HasBest = f.Payload, true
 	case wire.KindDone, wire.KindError, wire.KindPanic, wire.KindRefused:
 		a.reply(f, now)
+	case wire.KindStack:
+		a.stackFrame(f)
 	}
 }
 
@@ -276,6 +280,7 @@ func (a *attempt) stop(now time.Time) {
 		return // by a limit, and now by the caller: the grace goes on
 	}
 	a.end.Asked = true
+	a.askStack() // of a function that obeys it is the only one
 	a.graceEnd = now.Add(a.c.Grace)
 	_ = a.w.conn.Write(wire.KindCancel, a.id) // a failure is seen at the pipe
 	a.rearm(now)
@@ -283,8 +288,13 @@ func (a *attempt) stop(now time.Time) {
 
 // kill ends the worker and the attempt.
 func (a *attempt) kill() {
+	a.takeStack()
+	if a.over && !a.hasQuit {
+		return // a reply came meanwhile
+	}
 	a.w.tree.Kill()
 	a.bury()
+	a.endQuit()
 }
 
 // lost deals with a worker whose end of the pipe is closed.

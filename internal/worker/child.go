@@ -54,6 +54,7 @@ type server struct {
 	conn    *wire.Conn
 	calls   chan wire.Frame
 	peak    *peak
+	alive   *os.File // open as long as the process lives
 
 	mu      sync.Mutex
 	running uint64
@@ -68,11 +69,12 @@ func (s *server) connect(secret uint64) {
 		closeOnExec(fd)
 		files[fd] = os.NewFile(uintptr(fd), "cutoff worker")
 	}
-	dieWithParent(files[fdAlive])
+	s.alive = files[fdAlive]
+	dieWithParent(s.alive)
 	// The goroutine is the second net where the kernel does not do it. It also
 	// keeps the runtime from taking a function that blocks for ever for the
 	// deadlock of the whole program: how that ends is the pool's to say.
-	go exitAtEnd(files[fdAlive])
+	go s.answer(files[fdAsk], make([]byte, wire.StackBound))
 	// Best effort: without it a dying runtime says its last words on standard
 	// error only.
 	_ = debug.SetCrashOutput(files[fdCrash], debug.CrashOptions{})
@@ -301,10 +303,3 @@ type deadlineContext struct {
 }
 
 func (c deadlineContext) Deadline() (time.Time, bool) { return c.deadline, true }
-
-// exitAtEnd ends the process when the pipe's other end is gone.
-func exitAtEnd(alive *os.File) {
-	var b [1]byte
-	_, _ = alive.Read(b[:]) // nothing ever comes but the end
-	os.Exit(ExitProtocol)
-}

@@ -32,7 +32,7 @@ func dieWithParent(alive *os.File) {
 		func() error { return set(unix.F_SETFL, flags|unix.O_ASYNC) },
 	} {
 		if step() != nil {
-			return // exitAtEnd has to do
+			return // answer has to do
 		}
 	}
 	// The parent may have died before the pipe was armed.

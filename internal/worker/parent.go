@@ -29,6 +29,8 @@ type Config struct {
 	Fingerprint    []byte          // what the worker's hello must carry
 	Bound          time.Duration   // how long the start may take
 	Abort          <-chan struct{} // closed: give the start up
+	NoStack        bool            // do not find out where calls are that a limit stops
+	OnQuit         func()          // told before the worker's runtime is made to print and die
 }
 
 // Worker is the pool's end of one worker process. Do may be used by one
@@ -40,7 +42,10 @@ type Worker struct {
 	requests *os.File // write end
 	replies  *os.File // read end
 	alive    *os.File // write end: nobody writes, its end is the message
+	ask      *os.File // write end: which call's stack is wanted
 	crash    *os.File
+	noStack  bool
+	onQuit   func()
 
 	frames chan wire.Frame // what the worker sends; closed at its end
 	closed chan struct{}   // the pool wants no more frames
@@ -55,7 +60,7 @@ type Worker struct {
 
 // Start starts a worker and waits for its hello, at most cfg.Bound.
 func Start(cfg Config) (*Worker, error) {
-	w := &Worker{frames: make(chan wire.Frame, 16), closed: make(chan struct{})}
+	w := &Worker{frames: make(chan wire.Frame, 16), closed: make(chan struct{}), noStack: cfg.NoStack, onQuit: cfg.OnQuit}
 	secret := rand.Uint64()
 	if err := w.spawn(cfg, secret); err != nil {
 		w.closeFiles()
@@ -81,11 +86,12 @@ func (w *Worker) spawn(cfg Config, secret uint64) error {
 			}
 		}
 	}()
-	var err [4]error
+	var err [5]error
 	child[fdRequests], w.requests, err[0] = os.Pipe()
 	w.replies, child[fdReplies], err[1] = os.Pipe()
 	child[fdAlive], w.alive, err[2] = os.Pipe()
-	w.crash, err[3] = memoryFile()
+	child[fdAsk], w.ask, err[3] = os.Pipe()
+	w.crash, err[4] = memoryFile()
 	if err := errors.Join(err[:]...); err != nil {
 		return err
 	}
@@ -198,7 +204,7 @@ func (w *Worker) closeTree() int {
 }
 
 func (w *Worker) closeFiles() {
-	for _, f := range []*os.File{w.requests, w.replies, w.alive, w.crash} {
+	for _, f := range []*os.File{w.requests, w.replies, w.alive, w.ask, w.crash} {
 		if f != nil {
 			f.Close()
 		}

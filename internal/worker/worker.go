@@ -1,7 +1,7 @@
 // Package worker holds both ends of one worker: a child process that serves
-// function calls, one at a time. parent.go and attempt.go run in the program
-// that owns the pool, child.go in the worker process. What they say to each
-// other is described in package wire.
+// function calls, one at a time. parent.go, attempt.go and stack.go run in the
+// program that owns the pool, child.go and answer.go in the worker process.
+// What they say to each other is described in package wire.
 //
 // The child keeps no clock and no limit of its own: whatever could stop
 // working together with the user's function must not be what guards it.
@@ -57,6 +57,7 @@ const (
 	fdRequests = 3 + iota // pipe, read end: requests; its end asks the worker to exit
 	fdReplies             // pipe, write end: replies
 	fdAlive               // pipe, read end: nothing ever comes; its end means that the parent is gone
+	fdAsk                 // pipe, read end: calls whose stack is wanted; its end, too, means that the parent is gone
 	fdCrash               // file: what the Go runtime has to say when it dies
 	fdEnd
 )

@@ -1,0 +1,140 @@
+//go:build unix
+
+package cutoff
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// stuck is stuck as its input says.
+var stuck = Register("stuck", func(_ context.Context, how string) (int, error) {
+	fmt.Fprint(os.Stderr, "before "+how) // without a line's end
+	stuckWays[how]()
+	return 0, nil
+})
+
+var stuckWays = map[string]func(){
+	"spin":           stuckSpinning,
+	"one processor":  func() { runtime.GOMAXPROCS(1); stuckSpinning() },
+	"select":         stuckInSelect,
+	"mutex":          stuckInMutex,
+	"several":        func() { go stuckBeside(); go stuckBeside(); stuckSpinning() },
+	"deep":           func() { stuckDeep(100_000) },
+	"catches":        func() { signal.Notify(make(chan os.Signal, 1), syscall.SIGQUIT); stuckSpinning() },
+	"ignores":        func() { signal.Ignore(syscall.SIGQUIT); stuckSpinning() },
+	"many":           stuckAmongMany,
+	"holds its word": func() { stuckHolding() },
+	"stopped":        func() { _ = syscall.Kill(os.Getpid(), syscall.SIGSTOP); stuckSpinning() },
+}
+
+//go:noinline
+func stuckSpinning() {
+	for {
+	}
+}
+
+func stuckInSelect() {
+	select {
+	case <-make(chan int):
+	case <-make(chan string):
+	}
+}
+
+func stuckInMutex() {
+	var mu sync.Mutex
+	mu.Lock()
+	mu.Lock()
+}
+
+func stuckBeside() { stuckSpinning() }
+
+//go:noinline
+func stuckDeep(n int) int {
+	if n == 0 {
+		stuckSpinning()
+	}
+	return stuckDeep(n-1) + 1
+}
+
+func stuckAmongMany() {
+	for range 10_000 {
+		go stuckInSelect()
+	}
+	stuckSpinning()
+}
+
+// stuckHolding keeps the world from being stopped: nothing in its loop can be
+// preempted where asynchronous preemption is off.
+//
+//go:noinline
+func stuckHolding() {
+	for {
+	}
+}
+
+// TestStuck cuts functions off that are stuck in every way, and holds that the
+// record says where, that what they printed arrives and what the runtime
+// printed does not, and that the pool goes on.
+func TestStuck(t *testing.T) {
+	for _, c := range []struct {
+		how   string
+		env   string
+		where string // in a line of the stack; "" where there can be none
+	}{
+		{"spin", "", "cutoff.stuckSpinning"},
+		{"one processor", "", "cutoff.stuckSpinning"},
+		{"select", "", "cutoff.stuckInSelect"},
+		{"mutex", "", "cutoff.stuckInMutex"},
+		{"several", "", "cutoff.stuckSpinning"},
+		{"deep", "", "cutoff.stuckSpinning"},
+		{"catches", "", "cutoff.stuckSpinning"},
+		{"ignores", "", "cutoff.stuckSpinning"},
+		{"many", "", "cutoff.stuckSpinning"},
+		{"stopped", "", ""},
+		{"holds its word", "GODEBUG=asyncpreemptoff=1", "cutoff.stuckHolding"},
+		{"one processor", "GODEBUG=asyncpreemptoff=1", "cutoff.stuckSpinning"},
+		{"catches", "GODEBUG=asyncpreemptoff=1", ""},
+		{"ignores", "GODEBUG=asyncpreemptoff=1", ""},
+	} {
+		t.Run(strings.TrimSpace(c.how+" "+c.env), func(t *testing.T) {
+			var mu sync.Mutex
+			var errs bytes.Buffer
+			env := append(os.Environ(), c.env)
+			p := newPool(t, PoolOptions{
+				Workers: 1, Env: env, Stderr: &lockedWriter{mu: &mu, w: &errs}, Limits: Limits{Timeout: 300 * time.Millisecond},
+			})
+			_, err := stuck.Call(ctx(t), p, c.how)
+			r := errorAs[*CutoffError](t, err).Result
+			if !errors.Is(err, ErrTimeout) || r.Signal != "SIGKILL" || r.ExitCode != -1 {
+				t.Errorf("got %v, %q, exit code %d", err, r.Signal, r.ExitCode)
+			}
+			if got := r.StuckIn(); got != c.where {
+				t.Errorf("stuck in %q, want %q:\n%.4000s", got, c.where, r.Stack)
+			}
+			t.Logf("overshoot %v, %d bytes of stack", r.Overshoot, len(r.Stack))
+			if len(r.Stack) > 64<<10 || strings.Contains(r.Stack, "internal/worker") || strings.Contains(r.Stack, "\nr10 ") {
+				t.Errorf("%d bytes of stack, or with what is not the function's:\n%.4000s", len(r.Stack), r.Stack)
+			}
+			if n, err := double.Call(ctx(t), p.With(Limits{}), 4); n != 8 || err != nil {
+				t.Errorf("the next call: %d, %v", n, err)
+			}
+			p.Close()
+			mu.Lock()
+			defer mu.Unlock()
+			if got := errs.String(); got != "before "+c.how {
+				t.Errorf("standard error has %.400q", got)
+			}
+		})
+	}
+}
