@@ -32,6 +32,7 @@ type loop struct {
 	running  int
 	stopped  bool // no further task starts
 	occurred journal.Occurrences
+	reopened int // tasks of the input that an earlier run left without an outcome
 	spool    *spool
 	printer  *printer
 	sum      Summary
@@ -96,6 +97,7 @@ func (l *loop) loop() {
 			switch {
 			case !ok:
 				input = nil
+				l.inputEnded()
 			case l.ctx.Err() != nil:
 				l.interrupt()
 				l.giveUp(f)
@@ -135,6 +137,13 @@ func (l *loop) fail(err error) {
 	l.cancel(err)
 }
 
+// inputEnded counts what an earlier run left undone and the input has no more.
+func (l *loop) inputEnded() {
+	if r := l.opts.Resume; r != nil && !l.stopped {
+		l.sum.Missing = int64(r.Tasks() - r.Settled() - l.reopened)
+	}
+}
+
 // take starts the next task of the input, or ends the batch's intake.
 func (l *loop) take(f fed) {
 	if f.err != nil {
@@ -145,22 +154,26 @@ func (l *loop) take(f fed) {
 		l.giveUp(f)
 		return
 	}
-	a, record := l.number(f.task)
-	if err := checkLimits(a.Limits); err != nil {
-		l.refuse(a, record, err)
+	n := l.number(f.task)
+	if n.prior.Settled {
+		l.skip(n)
 		return
 	}
-	a.Slot = l.freeSlot()
-	a.Number = 1
-	record.Slot = a.Slot
-	if err := l.journalStarted(record, a.Number); err != nil {
+	if err := checkLimits(n.attempt.Limits); err != nil {
+		l.refuse(n, err)
+		return
+	}
+	n.attempt.Number = n.prior.Attempts + 1
+	n.attempt.Slot = l.freeSlot()
+	n.record.Slot = n.attempt.Slot
+	if err := l.journalStarted(n.record, n.attempt.Number); err != nil {
 		l.fail(err)
-		l.refuse(a, record, err)
+		l.refuse(n, err)
 		return
 	}
 	l.takeSlot()
 	l.running++
-	l.start(a, record)
+	l.start(n.attempt, n.record)
 }
 
 // freeSlot returns the slot that the next attempt gets. The slots are numbered
@@ -186,32 +199,58 @@ func (l *loop) giveUp(f fed) {
 	if f.err != nil {
 		return // the end of an input that nobody reads on
 	}
-	a, record := l.number(f.task)
-	l.refuse(a, record, l.err)
+	n := l.number(f.task)
+	if n.prior.Settled {
+		l.skip(n)
+		return
+	}
+	l.refuse(n, l.err)
+}
+
+// numbered is a task that has its place in the batch.
+type numbered struct {
+	attempt Attempt // without Number and Slot
+	record  journal.Task
+	prior   journal.TaskState // what earlier runs did with it
 }
 
 // number gives a task its place in the batch.
-func (l *loop) number(t Task) (Attempt, journal.Task) {
+func (l *loop) number(t Task) numbered {
 	l.seq++
 	l.sum.Tasks++
 	if t.ID == "" {
 		t.ID = strconv.FormatInt(l.seq, 10)
 	}
-	a := Attempt{Task: t, Seq: l.seq, Limits: t.limits(l.opts.Limits)}
-	record := t.record(l.seq, a.Limits, l.opts.Limits)
-	if l.opts.Journal != nil {
-		record.Identity = t.identity()
-		record.Occurrence = l.occurred.Next(record.Identity)
+	n := numbered{attempt: Attempt{Task: t, Seq: l.seq, Limits: t.limits(l.opts.Limits)}}
+	n.record = t.record(l.seq, n.attempt.Limits, l.opts.Limits)
+	if l.opts.Journal != nil || l.opts.Resume != nil {
+		n.record.Identity = t.Work().Identity()
+		n.record.Occurrence = l.occurred.Next(n.record.Identity)
+		var known bool
+		n.prior, known = l.opts.Resume.Find(n.record.Identity, n.record.Occurrence)
+		if known && !n.prior.Settled {
+			l.reopened++
+		}
 	}
-	return a, record
+	return n
+}
+
+// skip passes over a task that an earlier run has settled. Its record stands.
+func (l *loop) skip(n numbered) {
+	n.attempt.Number = n.prior.Attempts
+	res := cutoff.Result{Outcome: n.prior.Outcome, Attempt: n.prior.Attempts, Wall: n.prior.Wall}
+	l.print(n.attempt.Seq, nil)
+	l.sum.Skipped++
+	l.count(res)
+	l.opts.OnEvent(Event{Kind: Skipped, Attempt: n.attempt, Result: res})
 }
 
 // refuse settles a task without an attempt.
-func (l *loop) refuse(a Attempt, record journal.Task, why error) {
-	a.Slot, a.Number, record.Slot = 0, 0, 0
+func (l *loop) refuse(n numbered, why error) {
+	n.attempt.Slot, n.attempt.Number, n.record.Slot = 0, 0, 0
 	l.settle(ended{
-		attempt: a,
-		record:  record,
+		attempt: n.attempt,
+		record:  n.record,
 		result:  cutoff.Result{Outcome: cutoff.NotStarted, ExitCode: -1},
 		err:     fmt.Errorf("batch: not started: %w", why),
 	})
@@ -252,16 +291,26 @@ func (l *loop) settle(e ended) {
 	if err := l.journalEnded(e); err != nil {
 		l.fail(err)
 	}
-	if err := l.printer.finish(e.attempt.Seq, e.output); err != nil {
+	l.print(e.attempt.Seq, e.output)
+	l.count(e.result)
+	l.opts.OnEvent(Event{Kind: Ended, Attempt: e.attempt, Result: e.result, Err: e.err})
+}
+
+// print hands on the output of a task, which may be nil.
+func (l *loop) print(seq int64, output *captured) {
+	if err := l.printer.finish(seq, output); err != nil {
 		l.printer = newPrinter(Options{}) // what is left goes nowhere
 		l.fail(err)
 	}
-	l.sum.Outcomes[e.result.Outcome]++
-	l.sum.Time += e.result.Wall
-	if e.result.Outcome.CutOff() {
-		l.sum.CutOffTime += e.result.Wall
+}
+
+// count takes a task's last result into the summary.
+func (l *loop) count(res cutoff.Result) {
+	l.sum.Outcomes[res.Outcome]++
+	l.sum.Time += res.Wall
+	if res.Outcome.CutOff() {
+		l.sum.CutOffTime += res.Wall
 	}
-	l.opts.OnEvent(Event{Kind: Ended, Attempt: e.attempt, Result: e.result, Err: e.err})
 }
 
 func (l *loop) journalStarted(t journal.Task, number int) error {

@@ -22,6 +22,14 @@ type Options struct {
 	// Journal records each attempt, before anybody is told of it. Nil means no
 	// journal. Run does not close it.
 	Journal *journal.Writer
+	// Resume is what earlier runs have done, as [journal.Resume] returns it
+	// together with the Writer for Journal. A task that is settled there is
+	// not run again: it is passed over, with the outcome that it has. Tasks are
+	// told by what they run and their input, and equal ones by their order
+	// among themselves, so the input may have been edited in between. An
+	// attempt that had no end is made again, under the next number. Nil means
+	// a batch that begins.
+	Resume *journal.State
 	// Stdout and Stderr get the output of the tasks, that of each attempt in
 	// one piece when it has ended. Nil discards it. If writing fails the batch
 	// ends.
@@ -68,14 +76,19 @@ const (
 	// Stopping: no further task will start, for the reason in Err, and the
 	// attempts that still run are being stopped or waited for.
 	Stopping
+	// Skipped: the task has been settled by an earlier run and does not run
+	// again.
+	Skipped
 )
 
 // Event is something that happened in a batch.
 type Event struct {
 	Kind EventKind
-	// Attempt is the one that started or ended; zero for Stopping.
+	// Attempt is the one that started or ended, or for Skipped the last one
+	// that an earlier run made; zero for Stopping.
 	Attempt Attempt
-	// Result is how it ended; only for Ended.
+	// Result is how it ended, for Ended. For Skipped it has Outcome, Attempt
+	// and Wall alone.
 	Result cutoff.Result
 	// Err is the runner's error for an attempt that ended, which is nil for
 	// the outcome ok, or the reason for Stopping.
@@ -90,6 +103,13 @@ type Summary struct {
 	// Tasks is how many tasks were read from the input. Each of them has one
 	// outcome.
 	Tasks int64
+	// Skipped is how many of them earlier runs had settled. What follows
+	// counts them with the others.
+	Skipped int64
+	// Missing is how many tasks earlier runs left without an outcome that are
+	// no more in the input. They are none of Tasks. Zero if the batch was
+	// stopped before the end of the input.
+	Missing int64
 	// Outcomes counts the tasks by outcome.
 	Outcomes map[cutoff.Outcome]int64
 	// Time is the wall time of all attempts together, CutOffTime that of the

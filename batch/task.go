@@ -60,9 +60,10 @@ func (t *Task) record(seq int64, limits, batch cutoff.Limits) journal.Task {
 	return r
 }
 
-// identity returns the hash of what the task runs and its input.
-func (t *Task) identity() string {
-	return journal.Work{Argv: t.Argv, Cmd: t.Cmd, Env: t.Env, Dir: t.Dir, Stdin: t.Stdin}.Identity()
+// Work returns what the task runs and its input, which decide whether two
+// tasks are the same.
+func (t *Task) Work() journal.Work {
+	return journal.Work{Argv: t.Argv, Cmd: t.Cmd, Env: t.Env, Dir: t.Dir, Stdin: t.Stdin}
 }
 
 // checkLimits refuses a computed limit that came out negative, which must not

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"sync"
@@ -47,6 +48,7 @@ func Run(t *testing.T, r batch.Runner, tasks Tasks) {
 		"canceledBefore": s.canceledBefore,
 		"concurrent":     s.concurrent,
 		"inABatch":       s.inABatch,
+		"resumed":        s.resumed,
 	} {
 		t.Run(name, test)
 	}
@@ -189,14 +191,7 @@ func (s suite) inABatch(t *testing.T) {
 	hang := s.tasks.Hang
 	hang.Limits.Timeout = 50 * time.Millisecond
 	list := []batch.Task{s.tasks.OK, hang, s.tasks.Fail, s.tasks.Crash, s.tasks.OK}
-	input := func(yield func(batch.Task, error) bool) {
-		for _, task := range list {
-			if !yield(task, nil) {
-				return
-			}
-		}
-	}
-	sum, err := batch.Run(t.Context(), s.runner, input, batch.Options{Slots: 2, Journal: w})
+	sum, err := batch.Run(t.Context(), s.runner, input(list), batch.Options{Slots: 2, Journal: w})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,19 +201,9 @@ func (s suite) inABatch(t *testing.T) {
 	if sum.Tasks != 5 || sum.Outcomes[cutoff.OK] != 2 || sum.CutOff() != 1 || sum.Outcomes[cutoff.Failed] != 1 || sum.Outcomes[cutoff.Crashed] != 1 {
 		t.Errorf("summary %+v", sum)
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
 	ends := map[int64]int{}
-	for rec, err := range journal.Read(f) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if e, ok := rec.(*journal.Ended); ok {
-			ends[e.Seq]++
-		}
+	for _, e := range endsIn(t, path) {
+		ends[e.Seq]++
 	}
 	for seq := range int64(len(list)) {
 		if ends[seq+1] != 1 {
@@ -226,3 +211,92 @@ func (s suite) inABatch(t *testing.T) {
 		}
 	}
 }
+
+func input(list []batch.Task) iter.Seq2[batch.Task, error] {
+	return func(yield func(batch.Task, error) bool) {
+		for _, task := range list {
+			if !yield(task, nil) {
+				return
+			}
+		}
+	}
+}
+
+// endsIn returns the ended records of a journal.
+func endsIn(t *testing.T, path string) (ends []*journal.Ended) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for rec, err := range journal.Read(f) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, ok := rec.(*journal.Ended); ok {
+			ends = append(ends, e)
+		}
+	}
+	return ends
+}
+
+// resumed stops a batch while a task runs, and goes on: that task alone runs
+// again.
+func (s suite) resumed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "journal.jsonl")
+	w, err := journal.Create(path, journal.Header{}, journal.Options{Sync: journal.SyncOff})
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := []batch.Task{s.tasks.OK, s.tasks.Fail, s.tasks.Hang}
+	ctx, cancel := context.WithTimeout(t.Context(), hung)
+	defer cancel()
+	sum, err := batch.Run(ctx, readyRunner{s.runner, cancel}, input(list), batch.Options{Slots: 1, Journal: w})
+	if !errors.Is(err, context.Canceled) || sum.Outcomes[cutoff.Canceled] != 1 {
+		t.Fatalf("the batch that was stopped: %+v, %v", sum, err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w, state, err := journal.Resume(path, journal.Header{}, journal.Options{Sync: journal.SyncOff})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, err = batch.Run(t.Context(), s.runner, input(list), batch.Options{
+		Slots: 1, Journal: w, Resume: state, Limits: cutoff.Limits{Timeout: 50 * time.Millisecond},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if sum.Skipped != 2 || sum.CutOff() != 1 || sum.Outcomes[cutoff.OK] != 1 || sum.Outcomes[cutoff.Failed] != 1 {
+		t.Errorf("summary %+v", sum)
+	}
+	ends := endsIn(t, path)
+	if len(ends) != 4 || ends[2].Attempt != 1 || ends[3].Attempt != 2 || ends[3].Identity != ends[2].Identity {
+		t.Errorf("%d ends, want four, the last two of the attempts 1 and 2 of one task", len(ends))
+	}
+}
+
+// readyRunner stops the batch when a task says that it is ready.
+type readyRunner struct {
+	batch.Runner
+	stop func()
+}
+
+func (r readyRunner) Run(ctx context.Context, a batch.Attempt) (cutoff.Result, error) {
+	a.Stdout = writerFunc(func(p []byte) (int, error) {
+		if bytes.Contains(p, []byte("ready\n")) {
+			r.stop()
+		}
+		return len(p), nil
+	})
+	return r.Runner.Run(ctx, a)
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
