@@ -28,19 +28,12 @@ type cgroupParent struct {
 	next atomic.Int64
 }
 
-// errNoCgroup says that a tree could not be given a cgroup.
-type errNoCgroup struct{ err error }
-
-func (e errNoCgroup) Error() string { return "no cgroup for the tree: " + e.err.Error() }
-func (e errNoCgroup) Unwrap() error { return e.err }
-
-func isNoCgroup(err error) bool { return errors.As(err, new(errNoCgroup)) }
-
 // start starts a tree in a cgroup of its own.
 func (c *cgroupParent) start(s Spec) (*Tree, error) {
+	keeper.standBy(c, s.LastSignal != 0)
 	h := &cgroupHold{dir: path.Join(c.dir, "t"+strconv.FormatInt(c.next.Add(1), 10))}
 	if err := unix.Mkdir(h.dir, 0o755); err != nil {
-		return nil, errNoCgroup{err}
+		return nil, errNoLevel{Cgroup, err}
 	}
 	pid, pidfd, err := h.spawn(s)
 	if err != nil {
@@ -62,13 +55,13 @@ func (h *cgroupHold) level() Level { return Cgroup }
 func (h *cgroupHold) spawn(s Spec) (pid, pidfd int, err error) {
 	fd, err := unix.Open(h.dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return 0, -1, errNoCgroup{err}
+		return 0, -1, errNoLevel{Cgroup, err}
 	}
 	defer unix.Close(fd)
 	pid, pidfd, err = spawn(s, &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: fd})
 	if err != nil { // of the birth or of the execution? The errno does not say
 		if berr := tryBirth(fd); berr != nil {
-			return 0, -1, errNoCgroup{berr}
+			return 0, -1, errNoLevel{Cgroup, berr}
 		}
 	}
 	return pid, pidfd, err

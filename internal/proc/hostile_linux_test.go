@@ -73,25 +73,24 @@ type trial struct {
 	r, w *os.File
 }
 
-// levels are the ways to start a tree that the test machine has.
-func eachLevel(t *testing.T, f func(t *testing.T, start func(Spec) (*Tree, error))) {
+// eachLevel runs f at every level that the test machine grants.
+func eachLevel(t *testing.T, f func(t *testing.T, start starter)) {
 	t.Helper()
-	c := inForce()
-	if c.err != nil {
-		t.Fatal(c.err)
+	if env := os.Getenv(containmentVar); env != "" {
+		t.Fatalf("%s=%s: these tests choose their levels themselves", containmentVar, env)
 	}
-	t.Run("cgroup", func(t *testing.T) {
-		if c.cgroups == nil {
-			_, err := openCgroups()
-			t.Skip("no cgroup to be had:", err)
-		}
-		f(t, (&containment{cgroups: c.cgroups, forced: true}).start)
-	})
-	t.Run("sweep", func(t *testing.T) { f(t, (&containment{forced: true}).start) })
+	for _, l := range known {
+		t.Run(string(l), func(t *testing.T) {
+			if err := available(l); err != nil {
+				t.Skip("it cannot be had here:", err)
+			}
+			f(t, func(s Spec) (*Tree, error) { s.Level = l; return Start(s) })
+		})
+	}
 }
 
 // shell starts a script with the pipe as its descriptor 3.
-func shell(t *testing.T, start func(Spec) (*Tree, error), script string) *trial {
+func shell(t *testing.T, start starter, script string) *trial {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -197,7 +196,7 @@ func (tr *trial) clean() {
 
 func TestKillLeavesNothing(t *testing.T) {
 	helpersUsed["beheaded"] = true
-	eachLevel(t, func(t *testing.T, start func(Spec) (*Tree, error)) {
+	eachLevel(t, func(t *testing.T, start starter) {
 		for _, h := range hostile {
 			t.Run(h.name, func(t *testing.T) {
 				tr := shell(t, start, h.script)
@@ -219,7 +218,7 @@ func TestKillLeavesNothing(t *testing.T) {
 // TestCloseEndsLeftovers lets the leader end by itself and leave everything
 // else behind.
 func TestCloseEndsLeftovers(t *testing.T) {
-	eachLevel(t, func(t *testing.T, start func(Spec) (*Tree, error)) {
+	eachLevel(t, func(t *testing.T, start starter) {
 		for _, h := range hostile {
 			t.Run(h.name, func(t *testing.T) {
 				if h.stays == 0 {

@@ -40,40 +40,83 @@ const (
 var keeper keeperProcess
 
 type keeperProcess struct {
-	mu     sync.Mutex
-	pid    int // 0: none
-	pipe   int // its closing, by our death, is the news
-	starts int
-	swept  bool
-	err    error
+	mu      sync.Mutex
+	pid     int // 0: none
+	pipe    int // its closing, by our death, is the news
+	starts  int
+	cgroups *cgroupParent // the program's cgroup, once there is one
+	knows   *cgroupParent // what the keeper was started with of it
+	swept   bool
+	lenient bool
+	err     error
 }
 
 // maxKeepers bounds how often a keeper is started in one program: if it keeps
 // dying, something kills it on purpose.
 const maxKeepers = 16
 
-// ensure sees to it that a keeper lives.
-func (k *keeperProcess) ensure(c *containment) error {
+// standBy sees to it that a keeper lives, one that knows of the program's
+// cgroup c, if the tree is to be in it. lenient: see Spec.LastSignal.
+// KeeperError tells if it could not be had.
+func (k *keeperProcess) standBy(c *cgroupParent, lenient bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.pid != 0 {
-		if pid, err := syscall.Wait4(k.pid, nil, unix.WNOHANG, nil); pid == 0 || err == syscall.EINTR {
-			return nil
+	if c != nil {
+		k.cgroups = c
+	}
+	k.err = k.ensure()
+	if lenient && !k.lenient {
+		k.lenient = true
+		if k.pid != 0 {
+			k.err = errors.Join(k.err, k.tell(tellLenient))
 		}
-		unix.Close(k.pipe)
-		k.pid = 0
+	}
+}
+
+// ensure starts the keeper if there is none, or none that knows of the cgroup;
+// k.mu is held.
+func (k *keeperProcess) ensure() error {
+	alive := k.alive()
+	if alive && k.knows == k.cgroups {
+		return k.err
 	}
 	if k.starts++; k.starts > maxKeepers {
 		return errors.Join(errors.New("the keeper was ended again and again"), k.err)
 	}
-	if k.err = k.start(c); k.err == nil && k.swept {
-		k.err = k.tell(tellSwept)
+	old, oldPipe := k.pid, k.pipe
+	if err := k.start(k.cgroups); err != nil {
+		return err
 	}
-	return k.err
+	if alive { // the new one stands by: the old one is not needed any more
+		_ = unix.Kill(old, unix.SIGKILL)
+		_, _ = syscall.Wait4(old, nil, 0, nil)
+		unix.Close(oldPipe)
+	}
+	var err error
+	if k.swept {
+		err = k.tell(tellSwept)
+	}
+	if k.lenient {
+		err = errors.Join(err, k.tell(tellLenient))
+	}
+	return err
 }
 
-// start starts the keeper; k.mu is held.
-func (k *keeperProcess) start(c *containment) error {
+// alive reports whether there is a keeper, and reaps a dead one; k.mu is held.
+func (k *keeperProcess) alive() bool {
+	if k.pid == 0 {
+		return false
+	}
+	if pid, err := syscall.Wait4(k.pid, nil, unix.WNOHANG, nil); pid == 0 || err == syscall.EINTR {
+		return true
+	}
+	unix.Close(k.pipe)
+	k.pid = 0
+	return false
+}
+
+// start starts a keeper; k.mu is held.
+func (k *keeperProcess) start(c *cgroupParent) error {
 	var p [2]int
 	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
 		return err
@@ -87,22 +130,21 @@ func (k *keeperProcess) start(c *containment) error {
 	defer unix.Close(null)
 	n, dir := uintptr(null), ""
 	files := []uintptr{n, n, n, keeperPipe: uintptr(p[0]), keeperLock: n}
-	if c.cgroups != nil {
-		dir = c.cgroups.dir
-		files[keeperLock] = c.cgroups.lock.Fd()
+	if c != nil {
+		dir = c.dir
+		files[keeperLock] = c.lock.Fd()
 	}
-	k.pid, _, err = syscall.StartProcess(selfPath, []string{keeperName}, &syscall.ProcAttr{
+	pid, _, err := syscall.StartProcess(selfPath, []string{keeperName}, &syscall.ProcAttr{
 		Dir:   "/", // not to hold a mount
 		Env:   keeperEnv(fmt.Sprintf("%x %s", program(), hex.EncodeToString([]byte(dir)))),
 		Files: files,
 		Sys:   &syscall.SysProcAttr{Setsid: true}, // out of reach of the terminal
 	})
 	if err != nil {
-		k.pid = 0
 		unix.Close(p[1])
 		return fmt.Errorf("the keeper cannot be started: %w", err)
 	}
-	k.pipe = p[1]
+	k.pid, k.pipe, k.knows = pid, p[1], c
 	return nil
 }
 
@@ -116,6 +158,13 @@ func keeperEnv(what string) []string {
 		}
 	}
 	return append(env, "GOMAXPROCS=1", keeperVar+"="+what)
+}
+
+// processID returns the keeper's pid; 0 if there is none.
+func (k *keeperProcess) processID() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.pid
 }
 
 // sweptToo tells the keeper to look for trees at the sweep level.
@@ -139,16 +188,6 @@ func (k *keeperProcess) spare() error {
 		return nil
 	}
 	return k.tell(tellSpared)
-}
-
-// lenient tells the keeper to leave the trees a moment before it kills them.
-func (k *keeperProcess) lenient() error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.pid == 0 {
-		return nil
-	}
-	return k.tell(tellLenient)
 }
 
 // tell writes to the keeper; k.mu is held.

@@ -47,10 +47,14 @@ var _ = helper("program", func() {
 })
 
 func cgroupDir() string {
-	if c := inForce(); c.cgroups != nil {
-		return c.cgroups.dir
+	if Containment() != Cgroup {
+		return ""
 	}
-	return ""
+	c, err := cgroups()
+	if err != nil {
+		return ""
+	}
+	return c.dir
 }
 
 // host is a running helper "program".
@@ -166,15 +170,18 @@ func isKeeper(pid int) bool {
 }
 
 // programLevels are the levels a helper program can have here.
-func programLevels(t *testing.T) []Level {
-	if inForce().cgroups == nil {
-		return []Level{Sweep}
+func programLevels() []Level {
+	var levels []Level
+	for _, l := range known {
+		if available(l) == nil {
+			levels = append(levels, l)
+		}
 	}
-	return []Level{Cgroup, Sweep}
+	return levels
 }
 
 func TestProgramKilled(t *testing.T) {
-	for _, level := range programLevels(t) {
+	for _, level := range programLevels() {
 		for _, h := range hostile {
 			t.Run(fmt.Sprint(level, "/", h.name), func(t *testing.T) {
 				p := startProgram(t, level, nil)
@@ -196,7 +203,7 @@ func TestProgramKilled(t *testing.T) {
 
 // TestProgramKilledAtOnce kills while trees are being started.
 func TestProgramKilledAtOnce(t *testing.T) {
-	for _, level := range programLevels(t) {
+	for _, level := range programLevels() {
 		t.Run(string(level), func(t *testing.T) {
 			for range 10 {
 				p := startProgram(t, level, nil)
@@ -212,7 +219,7 @@ func TestProgramKilledAtOnce(t *testing.T) {
 }
 
 func TestProgramExits(t *testing.T) {
-	for _, level := range programLevels(t) {
+	for _, level := range programLevels() {
 		t.Run(string(level), func(t *testing.T) {
 			p := startProgram(t, level, nil)
 			p.start(`(setsid sh -c 'echo >&3; exec sleep 60' &); echo >&3; exec sleep 60`, 2)
@@ -229,7 +236,7 @@ func TestProgramExits(t *testing.T) {
 // do not end the keeper before the program, and it is out of the program's
 // session.
 func TestKeeperStays(t *testing.T) {
-	for _, level := range programLevels(t) {
+	for _, level := range programLevels() {
 		t.Run(string(level), func(t *testing.T) {
 			p := startProgram(t, level, nil)
 			p.start(`echo >&3; exec sleep 60`, 1)
@@ -258,7 +265,7 @@ func ignores(pid int, sig syscall.Signal) bool {
 }
 
 func TestKeeperIsReplaced(t *testing.T) {
-	for _, level := range programLevels(t) {
+	for _, level := range programLevels() {
 		t.Run(string(level), func(t *testing.T) {
 			p := startProgram(t, level, nil)
 			p.start(`echo >&3; exec sleep 60`, 1)
@@ -305,8 +312,8 @@ func TestKeeperHoldsNothing(t *testing.T) {
 // TestAbandonedCgroups: what a program left that was killed together with its
 // keeper goes with the next program; a living program's stays.
 func TestAbandonedCgroups(t *testing.T) {
-	if inForce().cgroups == nil {
-		t.Skip("no cgroup to be had")
+	if err := available(Cgroup); err != nil {
+		t.Skip("no cgroup to be had:", err)
 	}
 	alive := startProgram(t, Cgroup, nil)
 	alive.start(`echo >&3; exec sleep 60`, 1)

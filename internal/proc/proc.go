@@ -25,32 +25,12 @@ import (
 	"time"
 )
 
-// Level names the means that holds a tree together.
-type Level string
-
-// The levels, strongest first. Which one is in force depends on the operating
-// system and on what the machine grants.
-const (
-	Cgroup Level = "cgroup" // Linux: a cgroup v2 of its own for each tree
-	Sweep  Level = "sweep"  // Linux: child subreaper, process group and a sweep of /proc
-	Job    Level = "job"    // Windows: a job object for each tree
-	Group  Level = "group"  // other Unix: a process group; what leaves it is lost
-)
-
-// containmentVar forces a level ("cgroup", "sweep"); empty or "auto" means
-// the strongest that can be had. It is read once, in forcedLevel.
-const containmentVar = "CUTOFF_CONTAINMENT"
-
-// forcedLevel returns the level that the environment asks for, or "".
-func forcedLevel() Level {
-	if l := os.Getenv(containmentVar); l != "auto" {
-		return Level(l)
-	}
-	return ""
-}
-
 // Spec says what to start.
 type Spec struct {
+	// Level is the containment that the tree must have: without it the start
+	// fails. "" means what the environment variable CUTOFF_CONTAINMENT says,
+	// and without that the strongest level that can be had for this tree.
+	Level Level
 	// Path is the file to execute. It is not looked up in PATH.
 	Path string
 	// Args are the arguments, args[0] included.
@@ -96,7 +76,3 @@ type Status struct {
 	// Ended is when the leader was reaped.
 	Ended time.Time
 }
-
-// Containment returns the level in force in this program. It is found once,
-// by trying, at the first call of Containment or Start.
-func Containment() Level { return levelInForce() }

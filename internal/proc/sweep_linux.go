@@ -38,6 +38,9 @@ type sweepHold struct {
 
 // startSwept starts a tree at the sweep level.
 func startSwept(s Spec) (*Tree, error) {
+	strays.reap()
+	keeper.standBy(nil, s.LastSignal != 0)
+	_ = keeper.sweptToo() // KeeperError tells
 	if err := reaper.acquire(); err != nil {
 		return nil, err
 	}
@@ -94,6 +97,7 @@ func (h *sweepHold) clear(t *Tree) (left int, err error) {
 	}
 	left, err = h.sweep(t)
 	h.done = true
+	strays.reap()
 	reaper.release()
 	return left, err
 }

@@ -3,9 +3,7 @@
 package proc
 
 import (
-	"errors"
 	"os"
-	"runtime"
 	"syscall"
 	"time"
 )
@@ -13,13 +11,14 @@ import (
 // Here a tree is a process group. What leaves it is lost: see
 // docs/CONTAINMENT.md.
 
-func levelInForce() Level { return Group }
+// known are this system's levels, the strongest first.
+var known = []Level{Group}
 
 // Start starts a tree. Its error is an *os.PathError as os.StartProcess
 // returns it.
 func Start(s Spec) (*Tree, error) {
-	if l := forcedLevel(); l != "" && l != Group {
-		return nil, errors.New("containment " + string(l) + " cannot be had on " + runtime.GOOS)
+	if _, err := Find(s.Level); err != nil {
+		return nil, err
 	}
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {

@@ -8,10 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Start starts a tree. Its error is an *os.PathError as os.StartProcess
-// returns it, unless containment itself failed.
-func Start(s Spec) (*Tree, error) { return inForce().start(s) }
-
 // KeeperError returns why nothing stands by to kill the trees should the
 // program be killed; nil if the keeper is there or no tree was started yet.
 func KeeperError() error {

@@ -41,7 +41,7 @@ func (tr *trial) read(n int) string {
 }
 
 func TestStatus(t *testing.T) {
-	eachLevel(t, func(t *testing.T, start func(Spec) (*Tree, error)) {
+	eachLevel(t, func(t *testing.T, start starter) {
 		for script, want := range map[string]Status{
 			"exit 0":                         {},
 			"exit 3":                         {ExitCode: 3},
@@ -76,7 +76,7 @@ func TestStatusLost(t *testing.T) {
 }
 
 func TestStopIsPolite(t *testing.T) {
-	eachLevel(t, func(t *testing.T, start func(Spec) (*Tree, error)) {
+	eachLevel(t, func(t *testing.T, start starter) {
 		// Stopped leaders must hear it too.
 		tr := shell(t, start, `trap 'exit 7' TERM; echo >&3; kill -STOP $$; sleep 60 & wait`)
 		tr.ready(1)
@@ -89,7 +89,7 @@ func TestStopIsPolite(t *testing.T) {
 }
 
 func TestStopKillsAfterGrace(t *testing.T) {
-	eachLevel(t, func(t *testing.T, start func(Spec) (*Tree, error)) {
+	eachLevel(t, func(t *testing.T, start starter) {
 		tr := shell(t, start, `trap 'echo >&3' TERM; echo >&3; while :; do sleep 60 & wait; done`)
 		tr.ready(1)
 		tr.tree.Stop(syscall.SIGTERM, 50*time.Millisecond)
@@ -103,7 +103,7 @@ func TestStopKillsAfterGrace(t *testing.T) {
 
 // TestStopCutShort kills during a long grace.
 func TestStopCutShort(t *testing.T) {
-	eachLevel(t, func(t *testing.T, start func(Spec) (*Tree, error)) {
+	eachLevel(t, func(t *testing.T, start starter) {
 		tr := shell(t, start, `trap 'echo >&3' TERM; echo >&3; while :; do sleep 60 & wait; done`)
 		tr.ready(1)
 		var wg sync.WaitGroup
@@ -128,7 +128,7 @@ func TestSignalOnce(t *testing.T) {
 		mkfifo $D/f; exec 4<>$D/f
 		trap - USR1 USR2
 		sh -c "$S" & (setsid sh -c "$S" &) ; exec sh -c "$S"`
-	eachLevel(t, func(t *testing.T, start func(Spec) (*Tree, error)) {
+	eachLevel(t, func(t *testing.T, start starter) {
 		t.Setenv("D", t.TempDir())
 		tr := shell(t, start, script)
 		if got := tr.read(3); got != "rrr" {
@@ -152,7 +152,7 @@ func TestSignalOnce(t *testing.T) {
 
 // TestForeground keeps the group: nothing may be sent to it as a whole.
 func TestForeground(t *testing.T) {
-	eachLevel(t, func(t *testing.T, start func(Spec) (*Tree, error)) {
+	eachLevel(t, func(t *testing.T, start starter) {
 		tr := shell(t, func(s Spec) (*Tree, error) { s.Foreground = true; return start(s) },
 			`(setsid sh -c 'echo >&3; exec sleep 60' &) ; (echo >&3; exec sleep 60) & echo >&3; wait`)
 		tr.ready(3)
@@ -168,7 +168,7 @@ func TestForeground(t *testing.T) {
 }
 
 func TestOnStop(t *testing.T) {
-	eachLevel(t, func(t *testing.T, start func(Spec) (*Tree, error)) {
+	eachLevel(t, func(t *testing.T, start starter) {
 		stops := make(chan syscall.Signal, 8)
 		tr := shell(t, func(s Spec) (*Tree, error) {
 			s.OnStop = func(sig syscall.Signal) { stops <- sig }
@@ -198,7 +198,7 @@ func TestOnStop(t *testing.T) {
 // TestDescriptors: of what this program has open, a child gets what it was
 // given and nothing else.
 func TestDescriptors(t *testing.T) {
-	eachLevel(t, func(t *testing.T, start func(Spec) (*Tree, error)) {
+	eachLevel(t, func(t *testing.T, start starter) {
 		other := shell(t, start, `echo >&3; exec sleep 60`) // its descriptors are the danger
 		other.ready(1)
 		tr := shell(t, start, `exec 1>&3 2>/dev/null; cd /proc/self/fd; for f in *; do [ $f -lt 4 ] || readlink $f; done; echo end`)
@@ -229,7 +229,7 @@ func TestDescriptors(t *testing.T) {
 // TestOthersAreLeftAlone: another tree, a child of os/exec, its orphan and the
 // waiting for it.
 func TestOthersAreLeftAlone(t *testing.T) {
-	eachLevel(t, func(t *testing.T, start func(Spec) (*Tree, error)) {
+	eachLevel(t, func(t *testing.T, start starter) {
 		tree := shell(t, start, `(setsid sh -c 'echo >&3; exec sleep 60' &); echo >&3; exec sleep 60`)
 		tree.ready(2)
 		other := shell(t, start, `(env -i setsid sh -c 'echo >&3; exec sleep 60' &); echo >&3; exec sleep 60`)
@@ -275,7 +275,7 @@ func TestOthersAreLeftAlone(t *testing.T) {
 
 // TestManyAtOnce starts, kills and closes trees from many goroutines.
 func TestManyAtOnce(t *testing.T) {
-	eachLevel(t, func(t *testing.T, start func(Spec) (*Tree, error)) {
+	eachLevel(t, func(t *testing.T, start starter) {
 		var wg sync.WaitGroup
 		for range 16 {
 			tr := shell(t, start, `(setsid sh -c 'echo >&3; exec sleep 60' &); echo >&3; exec sleep 60`)
@@ -294,7 +294,7 @@ func TestManyAtOnce(t *testing.T) {
 }
 
 func TestUseAfterClose(t *testing.T) {
-	eachLevel(t, func(t *testing.T, start func(Spec) (*Tree, error)) {
+	eachLevel(t, func(t *testing.T, start starter) {
 		tr := shell(t, start, `exit 0`)
 		tr.ended()
 		tr.end()
@@ -315,7 +315,7 @@ func TestStartErrors(t *testing.T) {
 	if err := os.WriteFile(plain, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	eachLevel(t, func(t *testing.T, start func(Spec) (*Tree, error)) {
+	eachLevel(t, func(t *testing.T, start starter) {
 		for _, c := range []struct {
 			spec Spec
 			op   string
@@ -334,7 +334,7 @@ func TestStartErrors(t *testing.T) {
 				t.Errorf("%+v: %v", c.spec, err)
 			}
 		}
-		if c := inForce().cgroups; c != nil {
+		if c, err := cgroups(); err == nil {
 			if ents, _ := os.ReadDir(c.dir); hasDir(ents) {
 				t.Errorf("a start that failed left a cgroup in %s", c.dir)
 			}
@@ -351,18 +351,23 @@ func hasDir(ents []os.DirEntry) bool {
 	return false
 }
 
-// TestNoCgroupForOneTree: a step fails for one tree, and the next level has it.
-func TestNoCgroupForOneTree(t *testing.T) {
+// TestNoLevelForOneTree: a step fails for one tree, and the next level has it,
+// unless it asks for its level.
+func TestNoLevelForOneTree(t *testing.T) {
 	broken := &cgroupParent{dir: "/proc/self/no-such-cgroup"}
-	tr := shell(t, (&containment{cgroups: broken}).start, `echo >&3; exec sleep 60`)
+	_, err := broken.start(Spec{Path: "/bin/sh", Args: []string{"sh"}})
+	if !isNoLevel(err) {
+		t.Fatalf("got %v", err)
+	}
+	tried := 0
+	tr := shell(t, func(s Spec) (*Tree, error) {
+		return startFirst(s, func(s Spec) (*Tree, error) { tried++; return nil, err }, startSwept)
+	}, `echo >&3; exec sleep 60`)
 	tr.ready(1)
-	if l := tr.tree.Level(); l != Sweep {
-		t.Errorf("it is held by %q", l)
+	if l := tr.tree.Level(); l != Sweep || tried != 1 {
+		t.Errorf("it is held by %q, after %d tries", l, tried)
 	}
 	tr.end()
-	if _, err := (&containment{cgroups: broken, forced: true}).start(Spec{Path: "/bin/sh", Args: []string{"sh"}}); !isNoCgroup(err) {
-		t.Errorf("forced: %v", err)
-	}
 }
 
 // TestSubreaperOnlyWhileNeeded: the program adopts other people's orphans no
@@ -378,7 +383,7 @@ func TestSubreaperOnlyWhileNeeded(t *testing.T) {
 	if is() {
 		t.Error("a subreaper without a tree")
 	}
-	tr := shell(t, (&containment{}).start, `echo >&3; exec sleep 60`)
+	tr := shell(t, startSwept, `echo >&3; exec sleep 60`)
 	tr.ready(1)
 	if !is() {
 		t.Error("no subreaper with a tree")
@@ -392,9 +397,9 @@ func TestSubreaperOnlyWhileNeeded(t *testing.T) {
 // TestAdoptedAreReaped: a program that adopts orphans for another reason (as
 // the init process of a container does) keeps no dead ones of a tree.
 func TestAdoptedAreReaped(t *testing.T) {
-	c := inForce()
-	if c.cgroups == nil {
-		t.Skip("no cgroup to be had")
+	c, err := cgroups()
+	if err != nil {
+		t.Skip("no cgroup to be had:", err)
 	}
 	if err := reaper.acquire(); err != nil {
 		t.Fatal(err)

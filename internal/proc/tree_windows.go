@@ -17,12 +17,13 @@ import (
 // in the job. The job kills its members when its last handle is closed, and
 // that is when this program dies, however it dies.
 
-func levelInForce() Level { return Job }
+// known are this system's levels, the strongest first.
+var known = []Level{Job}
 
 // Start starts a tree.
 func Start(s Spec) (*Tree, error) {
-	if l := forcedLevel(); l != "" && l != Job {
-		return nil, fmt.Errorf("containment %q cannot be had on windows", l)
+	if _, err := Find(s.Level); err != nil {
+		return nil, err
 	}
 	job, err := newJob()
 	if err != nil {
