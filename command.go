@@ -37,18 +37,25 @@ type Command struct {
 	// blocks for ever does not hold the command up.
 	Stdin io.Reader
 	// Stdout and Stderr take the output. An *os.File is handed to the command
-	// itself, unless Limits.Idle is set; to other writers it is copied, from
-	// one goroutine at a time, and if both are the same writer, in the order
-	// it was written. A writer that fails does not disturb the command: the
-	// rest is discarded and Wait returns the writer's error. nil means that the
+	// itself, unless Limits.Idle or Limits.Output is set; to other writers it
+	// is copied, from one goroutine at a time, and if both are the same writer,
+	// in the order it was written. A writer that fails does not disturb the command: the
+	// rest is discarded and Wait returns the writer's error. What exceeds
+	// Limits.Output is read, counted and not passed on. nil means that the
 	// output is discarded. In all cases but that of a file handed over, the
-	// last 4 KiB of both together are kept in Result.Output.
+	// beginning and the end of both together are kept in Result.Output.
 	Stdout, Stderr io.Writer
 
 	// Limits bound the run. Timeout counts from the moment the process has
 	// started. At a limit the whole tree gets SIGTERM and Limits.Grace to end,
-	// if there is a grace, and is killed then.
+	// if there is a grace, and is killed then; at Limits.Memory it is killed at
+	// once.
 	Limits Limits
+
+	// Leftovers says what becomes of processes that the command leaves behind
+	// when it exits by itself. Zero means that they are killed. If they are
+	// left, a pipe that they still hold is closed at this end.
+	Leftovers Leftovers
 }
 
 // Run starts the command and waits for its end. It returns within the limits
@@ -102,6 +109,8 @@ func (c Command) Start(ctx context.Context) (*Process, error) {
 		Env:   cmd.Environ(),
 		Dir:   c.Dir,
 		Files: streams.files[:],
+
+		MayLive: c.Leftovers == LeaveLeftovers,
 	})
 	if err != nil {
 		streams.abandon()
@@ -109,6 +118,7 @@ func (c Command) Start(ctx context.Context) (*Process, error) {
 	}
 	p := &Process{
 		limits:  c.Limits,
+		leave:   c.Leftovers == LeaveLeftovers,
 		started: time.Now(),
 		tree:    tree,
 		streams: streams,

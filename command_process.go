@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/cutoff-run/cutoff/internal/deadline"
 	"github.com/cutoff-run/cutoff/internal/outcome"
 	"github.com/cutoff-run/cutoff/internal/proc"
 )
@@ -16,11 +17,13 @@ import (
 // goroutines.
 type Process struct {
 	limits  Limits
+	leave   bool // what it leaves behind when it exits by itself
 	started time.Time
 	tree    *proc.Tree
 	streams *streams
 	asked   chan error // why the caller wants it stopped; room for one
 	killed  atomic.Bool
+	stall   deadline.Stall // the supervisor's own lateness
 
 	done   chan struct{} // closed when result and err are there
 	result Result
@@ -89,6 +92,7 @@ type stop struct {
 	deadline time.Time // when it passed
 	cause    error     // why the caller stopped it, or nil
 	polite   bool      // it was asked before it was killed
+	memoryBy MemoryBy  // if the limit is Memory
 }
 
 // wanted reports whether the command was stopped at all.
@@ -101,17 +105,23 @@ func (p *Process) supervise(ctx context.Context) {
 	s := p.await(ctx)
 	if s.wanted() {
 		grace := p.limits.Grace
-		if errors.Is(s.cause, errKilled) {
+		if errors.Is(s.cause, errKilled) || s.limit == Memory { // which the grace would use to take more
 			grace = 0
 		}
 		s.polite = grace > 0
-		p.tree.Stop(syscall.SIGTERM, grace)
+		p.stall.Add(p.tree.Stop(syscall.SIGTERM, grace))
 	}
-	leaked, treeErr := p.tree.Close()
+	leaked, treeErr := p.closeTree(s)
 	if !s.wanted() && p.killed.Load() && p.status().Signal == syscall.SIGKILL {
 		s.cause = errKilled // Kill was faster than its notice
 	}
+	if !s.wanted() && p.netted() {
+		s.limit, s.polite = CPU, true // its signal is as good as a polite stop of ours
+	}
 	copyErr := p.streams.finish()
+	if !s.wanted() && p.streams.exceeded() { // it was faster than its stop, and its output is cut all the same
+		s.limit, s.polite = Output, true
+	}
 	p.conclude(s, leaked)
 	p.err = p.failure(s)
 	if treeErr != nil {
@@ -122,49 +132,20 @@ func (p *Process) supervise(ctx context.Context) {
 	}
 }
 
-// await waits for the first of all reasons to end. An end that is there counts
-// before a reason to stop that comes at the same moment.
-func (p *Process) await(ctx context.Context) (s stop) {
-	timeout, stopTimeout := after(p.limits.Timeout, p.started)
-	defer stopTimeout()
-	idle, stopIdle := after(p.limits.Idle, p.started)
-	defer func() { stopIdle() }()
-	for !s.wanted() {
-		select {
-		case <-p.tree.Exited():
-			return stop{}
-		case <-timeout:
-			s = stop{limit: Timeout, deadline: p.started.Add(p.limits.Timeout)}
-		case <-idle:
-			last := p.streams.lastOutput()
-			deadline := last.Add(p.limits.Idle)
-			if time.Now().Before(deadline) {
-				idle, stopIdle = after(p.limits.Idle, last)
-				continue
-			}
-			s = stop{limit: Idle, deadline: deadline}
-		case <-ctx.Done():
-			s = stop{cause: context.Cause(ctx)}
-		case cause := <-p.asked:
-			s = stop{cause: cause}
-		}
+// closeTree ends the tree, or lets go what may stay, and tells how many
+// processes it killed.
+func (p *Process) closeTree(s stop) (leaked int, err error) {
+	if p.leave && !s.wanted() && p.status().ExitCode >= 0 {
+		return 0, p.tree.Release()
 	}
-	select {
-	case <-p.tree.Exited():
-		return stop{}
-	default:
-		return s
-	}
+	return p.tree.Close()
 }
 
-// after returns a channel that tells when d has passed since start, and never
-// if d is 0; and what gives it back.
-func after(d time.Duration, start time.Time) (<-chan time.Time, func() bool) {
-	if d == 0 {
-		return nil, func() bool { return false }
-	}
-	t := time.NewTimer(time.Until(start.Add(d)))
-	return t.C, t.Stop
+// netted reports whether the kernel was first to end the command for its
+// processor time (see proc.Tree.WatchAll).
+func (p *Process) netted() bool {
+	st := p.status()
+	return p.limits.CPU > 0 && st.CPU() >= p.limits.CPU && st.MayBeCPULimit() && p.tree.OOM() == (proc.OOM{})
 }
 
 // conclude fills in the result.
@@ -177,6 +158,7 @@ func (p *Process) conclude(s stop, leaked int) {
 			Canceled: s.cause != nil,
 			Asked:    s.polite,
 			Death:    p.death(st),
+			OOM:      oomOf(p.tree.OOM()),
 		}),
 		PID:         p.PID(),
 		Attempt:     1,
@@ -189,7 +171,12 @@ func (p *Process) conclude(s stop, leaked int) {
 		Signal:      st.SignalName(),
 		CoreDumped:  st.CoreDumped,
 		Containment: string(p.tree.Level()),
-		Output:      p.streams.tail.String(),
+		Stalled:     p.stall.Total(p.started, st.Ended),
+		Output:      p.streams.account.excerpt(),
+		OutputBytes: p.streams.account.written(),
+	}
+	if p.result.Outcome == Memory {
+		p.result.MemoryBy = memoryBy(s.memoryBy, p.tree.OOM())
 	}
 	if s.limit == "" { // it may have ended by itself after a limit and before the kill
 		s.deadline = p.firstDeadline()
@@ -220,20 +207,6 @@ func (p *Process) death(st proc.Status) outcome.Death {
 	default:
 		return outcome.NotEnded
 	}
-}
-
-// firstDeadline returns when the first of the limits that are bound to time
-// passes, or passed; zero if there is none.
-func (p *Process) firstDeadline() (d time.Time) {
-	if p.limits.Timeout > 0 {
-		d = p.started.Add(p.limits.Timeout)
-	}
-	if p.limits.Idle > 0 {
-		if i := p.streams.lastOutput().Add(p.limits.Idle); d.IsZero() || i.Before(d) {
-			d = i
-		}
-	}
-	return d
 }
 
 // failure returns the error that goes with the result.

@@ -60,7 +60,13 @@ func (c *invocation) run() {
 			Stop: c.ctx.Done(), Kill: c.kill,
 			Started: c.started, Beat: c.beat,
 		})
+		if c.e.opts.Leftovers == LeaveLeftovers {
+			end.Meter.Processes = 0
+		}
 		c.e.release(m, c.e.judge(end))
+		if end.Meter.Processes > 0 {
+			m.Kill() // the worker is to be replaced: they are not to live as long as it
+		}
 		if end.Started.IsZero() && !end.Canceled && try < dispatches {
 			c.pid.Store(0)
 			continue
@@ -104,7 +110,7 @@ func (e *engine) judge(end worker.Ending) fate {
 	switch {
 	case end.Gone:
 		return dead
-	case end.Reply == wire.KindPanic, end.Meter.Goroutines > 0,
+	case end.Reply == wire.KindPanic, end.Meter.Goroutines > 0, end.Meter.Processes > 0,
 		e.opts.MaxMemory > 0 && end.Meter.MaxRSS > e.opts.MaxMemory:
 		return recycle
 	}
@@ -133,7 +139,7 @@ func (c *invocation) conclude(m *member, end worker.Ending) {
 		MaxRSS:      end.Meter.MaxRSS,
 		ExitCode:    -1,
 		Overshoot:   end.Overshoot,
-		Leaked:      end.Meter.Goroutines + end.Leaked,
+		Leaked:      leakedBy(end),
 		Containment: m.Containment(),
 		Stack:       end.Crash,
 	}
@@ -167,6 +173,16 @@ func workerDeath(end worker.Ending) outcome.Death {
 		return outcome.NotEnded
 	}
 	return deathOf(end.Status)
+}
+
+// leakedBy counts what the call left behind. Of a worker that we killed there
+// is no telling what it would have left.
+func leakedBy(end worker.Ending) int {
+	n := end.Meter.Goroutines + end.Meter.Processes
+	if end.Reply == 0 && end.Limit == worker.NoLimit && !end.Canceled {
+		n += end.Leaked
+	}
+	return n
 }
 
 // died fills in what only the process's end tells. Its processor times are

@@ -29,6 +29,13 @@ type PoolOptions struct {
 	MaxMemory int64
 	// Limits bound every call, unless it comes through With.
 	Limits Limits
+	// Leftovers says what becomes of processes that a call leaves behind when
+	// it ends by itself, daemons included. Zero means that its worker is
+	// replaced and they are killed before the caller hears of the end. With
+	// LeaveLeftovers they stay with the worker, for its later calls, and end
+	// with it. What Setup starts stays in any case. (Linux; elsewhere they are
+	// found when the worker ends.)
+	Leftovers Leftovers
 	// Setup runs once in each new worker, before its first call: load the
 	// model, open the files. A worker whose Setup fails serves no call. Nil
 	// means none.

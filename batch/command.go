@@ -13,6 +13,9 @@ type CommandRunner struct {
 	// Env is the environment that each task's own is added to. Nil means that
 	// of this process.
 	Env []string
+	// Leftovers says what becomes of processes that a task leaves behind when
+	// it ends by itself. Zero means that they are killed.
+	Leftovers cutoff.Leftovers
 }
 
 // Run implements [Runner].
@@ -32,6 +35,8 @@ func (r CommandRunner) Run(ctx context.Context, a Attempt) (cutoff.Result, error
 		Stdout: a.Stdout,
 		Stderr: a.Stderr,
 		Limits: a.Limits,
+
+		Leftovers: r.Leftovers,
 	}
 	if r.Env != nil || t.Env != nil {
 		env := r.Env

@@ -4,6 +4,7 @@ package proc
 
 import (
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -16,9 +17,9 @@ import (
 // member that forks and ends all the time, and there is no certainty as in the
 // program's own sweep. But a look at what is new is much faster than most can
 // fork, and what it finds stops at once.
-func hunt(program uint64) {
+func hunt(program uint64, spared map[mark]bool) {
 	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, -20) // where we may: they must not starve us
-	h := hunter{program: program, corpses: map[int]uint64{}}
+	h := hunter{program: program, spared: spared, corpses: map[int]uint64{}}
 	end := time.Now().Add(clearBound)
 	for clean := 0; clean < 4 && time.Now().Before(end); {
 		found, gone := h.look()
@@ -35,6 +36,7 @@ func hunt(program uint64) {
 
 type hunter struct {
 	program uint64
+	spared  map[mark]bool  // trees that were let go
 	others  map[int]bool   // what the last look saw and found to be no member
 	corpses map[int]uint64 // dead members that were seen: pid and start time
 }
@@ -58,11 +60,11 @@ func (h *hunter) look() (found bool, gone int) {
 			gone++
 		case pid == os.Getpid():
 		case st.dead():
-			if h.corpses[pid] != st.start && programOn(pid, h.program) {
+			if h.corpses[pid] != st.start && h.ours(pid) {
 				h.corpses[pid] = st.start
 				gone++
 			}
-		case programOn(pid, h.program):
+		case h.ours(pid):
 			_ = signalSure(pid, unix.SIGSTOP, st.same)
 			members = append(members, st)
 		default:
@@ -82,10 +84,33 @@ func (h *hunter) look() (found bool, gone int) {
 	return len(members) > 0, gone
 }
 
-// anyMarked reports whether a living process carries a mark of the program.
-func anyMarked(program uint64) bool {
+// ours reports whether the process belongs to a tree that is to be ended.
+func (h *hunter) ours(pid int) bool {
+	return programOn(pid, h.program) && !sparedOn(pid, h.spared)
+}
+
+// sparedOn reports whether the process carries the mark of a tree that was let
+// go.
+func sparedOn(pid int, spared map[mark]bool) bool {
+	if len(spared) == 0 {
+		return false
+	}
+	if spared[mark(locksLimit(pid))] {
+		return true
+	}
+	for token := range strings.SplitSeq(envOf(pid, treeVar), ",") {
+		if m, ok := parseToken(token); ok && spared[m] {
+			return true
+		}
+	}
+	return false
+}
+
+// anyMarked reports whether a living process carries a mark of the program
+// that nobody has let go.
+func anyMarked(program uint64, spared map[mark]bool) bool {
 	for pid, st := range processes() {
-		if pid != os.Getpid() && !st.dead() && programOn(pid, program) {
+		if pid != os.Getpid() && !st.dead() && programOn(pid, program) && !sparedOn(pid, spared) {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -29,9 +30,10 @@ const (
 	keeperPipe = 3 // the keeper's end of the dead-man pipe
 	keeperLock = 4 // the lock of the program's cgroup
 
-	// What the keeper is told through the pipe, a byte for each fact.
+	// What the keeper is told through the pipe: a byte for each fact, and eight
+	// bytes behind it.
 	tellSwept   = 's' // there are trees at the sweep level
-	tellSpared  = 'n' // there are none any more: those that live may live on
+	tellSpared  = 'n' // the tree with this mark may live on
 	tellLenient = 'l' // the leaders get a signal when the program dies: let them act on it
 )
 
@@ -48,6 +50,7 @@ type keeperProcess struct {
 	knows   *cgroupParent // what the keeper was started with of it
 	swept   bool
 	lenient bool
+	spared  []mark // trees that were let go
 	err     error
 }
 
@@ -68,7 +71,7 @@ func (k *keeperProcess) standBy(c *cgroupParent, lenient bool) {
 	if lenient && !k.lenient {
 		k.lenient = true
 		if k.pid != 0 {
-			k.err = errors.Join(k.err, k.tell(tellLenient))
+			k.err = errors.Join(k.err, k.tell(tellLenient, 0))
 		}
 	}
 }
@@ -94,10 +97,13 @@ func (k *keeperProcess) ensure() error {
 	}
 	var err error
 	if k.swept {
-		err = k.tell(tellSwept)
+		err = k.tell(tellSwept, 0)
 	}
 	if k.lenient {
-		err = errors.Join(err, k.tell(tellLenient))
+		err = errors.Join(err, k.tell(tellLenient, 0))
+	}
+	for _, m := range k.spared {
+		err = errors.Join(err, k.tell(tellSpared, uint64(m)))
 	}
 	return err
 }
@@ -176,22 +182,22 @@ func (k *keeperProcess) sweptToo() error {
 		return nil
 	}
 	k.swept = true
-	return k.tell(tellSwept)
+	return k.tell(tellSwept, 0)
 }
 
-// spare tells the keeper that nothing at the sweep level is to be killed.
-func (k *keeperProcess) spare() error {
+// spare tells the keeper to leave one tree alone.
+func (k *keeperProcess) spare(m mark) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.swept = false
+	k.spared = append(k.spared, m)
 	if k.pid == 0 {
 		return nil
 	}
-	return k.tell(tellSpared)
+	return k.tell(tellSpared, uint64(m))
 }
 
 // tell writes to the keeper; k.mu is held.
-func (k *keeperProcess) tell(what byte) error {
-	_, err := unix.Write(k.pipe, []byte{what})
+func (k *keeperProcess) tell(what byte, more uint64) error {
+	_, err := unix.Write(k.pipe, binary.NativeEndian.AppendUint64([]byte{what}, more))
 	return err
 }

@@ -3,6 +3,7 @@ package proc
 // This file runs in the keeper only.
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"os"
 	"os/signal"
@@ -44,30 +45,39 @@ func keep(what string) {
 	}
 	told := awaitDeath()
 	if told.lenient {
-		awaitEnd(string(dir), program, told.swept)
+		awaitEnd(string(dir), program, told)
 	}
 	if len(dir) > 0 {
 		destroyOwn(string(dir))
 	}
 	if told.swept {
 		awaitExecs()
-		hunt(program)
+		hunt(program, told.spared)
 	}
 }
 
 // news is what the program told its keeper.
 type news struct {
-	swept   bool // there are trees at the sweep level
-	lenient bool // the leaders were sent a signal at the death
+	swept   bool          // there are trees at the sweep level
+	lenient bool          // the leaders were sent a signal at the death
+	spared  map[mark]bool // trees that may live on
+
+	rest []byte // of a message that has not arrived as a whole
 }
 
+const tellSize = 1 + 8
+
 func (n *news) add(b []byte) {
-	for _, what := range b {
-		switch what {
+	n.rest = append(n.rest, b...)
+	for ; len(n.rest) >= tellSize; n.rest = n.rest[tellSize:] {
+		switch n.rest[0] {
 		case tellSwept:
 			n.swept = true
 		case tellSpared:
-			n.swept = false
+			if n.spared == nil {
+				n.spared = map[mark]bool{}
+			}
+			n.spared[mark(binary.NativeEndian.Uint64(n.rest[1:]))] = true
 		case tellLenient:
 			n.lenient = true
 		}
@@ -78,14 +88,14 @@ func (n *news) add(b []byte) {
 const leniency = 2 * time.Second
 
 // awaitEnd returns when nothing is left of the trees, or leniency has passed.
-func awaitEnd(dir string, program uint64, swept bool) {
+func awaitEnd(dir string, program uint64, told news) {
 	for end := time.Now().Add(leniency); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if dir != "" {
 			if pop, err := (&cgroupHold{dir: dir}).populated(); err == nil && pop {
 				continue
 			}
 		}
-		if swept && anyMarked(program) {
+		if told.swept && anyMarked(program, told.spared) {
 			continue
 		}
 		return
@@ -125,7 +135,7 @@ func awaitDeath() (told news) {
 			continue
 		}
 		if fds[0].Revents != 0 {
-			var b [16]byte
+			var b [64 * tellSize]byte
 			n, err := unix.Read(keeperPipe, b[:])
 			if n == 0 || err != nil && err != unix.EINTR {
 				return told

@@ -44,6 +44,9 @@ type Spec struct {
 	// is passed on; what it inherited itself without close-on-exec is, as from
 	// a shell.
 	Files []*os.File
+	// MayLive says that Release may follow instead of Close. It rules out a
+	// level at which everything ends with what holds it.
+	MayLive bool
 	// Foreground keeps the leader in the caller's process group, so that it
 	// may use the terminal. The zero value gives it a group of its own.
 	Foreground bool

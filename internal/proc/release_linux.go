@@ -36,16 +36,22 @@ func (h *cgroupHold) release(*Tree) error {
 	return ignoreNotExist(removeCgroup(h.dir))
 }
 
-// release leaves the marks on; nobody looks for them any more.
-func (h *sweepHold) release(*Tree) error {
+// release leaves the marks on. The keeper is told whom not to look for, and
+// the program reaps what it has adopted.
+func (h *sweepHold) release(t *Tree) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.done {
 		return nil
 	}
 	h.done = true
+	alive := living(h.members(t)) > 0
 	reaper.release()
-	return keeper.spare()
+	if !alive {
+		return nil
+	}
+	strays.add(h)
+	return keeper.spare(h.mark)
 }
 
 // unwrapErrno returns the errno in an error of package os.

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/cutoff-run/cutoff/internal/deadline"
 )
 
 // Bounds of what should take microseconds. They are reached only when the
@@ -88,19 +90,37 @@ func (t *Tree) Kill() { _ = t.hold.kill(t) } // Close reports what survived
 // members, so that they can hear it), waits up to grace, and kills the tree.
 // With a nil sig or no grace it kills at once. It returns once the leader is
 // reaped, or, if the kernel cannot end it, after killBound: then Exited is
-// still open. It may be called again to cut a running Stop short.
-func (t *Tree) Stop(sig os.Signal, grace time.Duration) {
+// still open. It may be called again to cut a running Stop short. late is how
+// late the end of the grace was noticed, if that was for a stall of this
+// program (see package deadline); the leader had a fresh chance then.
+func (t *Tree) Stop(sig os.Signal, grace time.Duration) (late time.Duration) {
 	if sig != nil && grace > 0 {
 		_ = t.Signal(sig) // best effort: the kill below is certain
 		if sig != os.Kill {
 			_ = t.wake()
 		}
-		if t.wait(grace) {
-			return
+		ended := false
+		if ended, late = t.waitGrace(grace); ended {
+			return late
 		}
 	}
 	t.Kill()
 	t.wait(killBound)
+	return late
+}
+
+// waitGrace reports whether the leader ended within the grace.
+func (t *Tree) waitGrace(grace time.Duration) (ended bool, late time.Duration) {
+	due := time.Now().Add(grace)
+	if t.wait(grace) {
+		return true, 0
+	}
+	var stall deadline.Stall
+	now := time.Now()
+	if !stall.Forgive(now, due, grace) {
+		return false, 0
+	}
+	return t.wait(stall.Moved(due).Sub(now)), now.Sub(due)
 }
 
 // wait reports whether the leader ended within d.
@@ -129,8 +149,7 @@ func (t *Tree) Close() (leaked int, err error) {
 
 // Release is Close for a tree that may live on: it gives back what held the
 // tree and leaves its members alone, also when this program ends. Call it
-// instead of Close, after Exited, and only if the program has no other trees:
-// the keeper cannot tell theirs from this one's at every level.
+// instead of Close, after Exited. Spec.MayLive must have been set.
 func (t *Tree) Release() error {
 	if t.controls != nil {
 		t.controls.release()

@@ -8,19 +8,20 @@ import (
 
 // Meter is what a call used, as the worker measured it. It stands at the head
 // of every reply: wall, user and system time in nanoseconds, the worker's peak
-// resident set in bytes and the number of goroutines that the call left
-// behind, 8 bytes each.
+// resident set in bytes, and the numbers of goroutines and of processes that
+// the call left behind, 8 bytes each.
 type Meter struct {
 	Wall, User, System time.Duration
 	MaxRSS             int64
 	Goroutines         int
+	Processes          int
 }
 
-const meterSize = 40
+const meterSize = 48
 
 // Append appends m's encoding to b.
 func (m Meter) Append(b []byte) []byte {
-	for _, n := range [...]int64{int64(m.Wall), int64(m.User), int64(m.System), m.MaxRSS, int64(m.Goroutines)} {
+	for _, n := range [...]int64{int64(m.Wall), int64(m.User), int64(m.System), m.MaxRSS, int64(m.Goroutines), int64(m.Processes)} {
 		b = binary.LittleEndian.AppendUint64(b, uint64(n))
 	}
 	return b
@@ -32,7 +33,7 @@ func CutMeter(payload []byte) (Meter, []byte, error) {
 		return Meter{}, nil, ErrGarbled
 	}
 	n := func(i int) int64 { return int64(binary.LittleEndian.Uint64(payload[8*i:])) }
-	return Meter{time.Duration(n(0)), time.Duration(n(1)), time.Duration(n(2)), n(3), int(n(4))}, payload[meterSize:], nil
+	return Meter{time.Duration(n(0)), time.Duration(n(1)), time.Duration(n(2)), n(3), int(n(4)), int(n(5))}, payload[meterSize:], nil
 }
 
 // CallHead encodes the payload of a KindCall up to the input. The name has at

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/cutoff-run/cutoff/internal/codec"
+	"github.com/cutoff-run/cutoff/internal/proc"
 	"github.com/cutoff-run/cutoff/internal/wire"
 )
 
@@ -23,8 +24,9 @@ import (
 // pool: user code closed or overwrote its descriptors, or the pool is gone.
 const ExitProtocol = 86
 
-// settle is how long goroutines of a finished call are given to end before
-// they count as left behind. Most end at once when the call's context does.
+// settle is how long goroutines and processes of a finished call are given to
+// end before they count as left behind. Most end at once when the call's
+// context does.
 const settle = 2 * time.Millisecond
 
 // Serve makes the process a worker if it was started as one, and returns at
@@ -41,7 +43,7 @@ func Serve(p Program) {
 		fmt.Fprintf(os.Stderr, "cutoff: %s=%q: this variable is set by a pool for its workers; unset it\n", EnvVar, v)
 		os.Exit(ExitProtocol)
 	}
-	s := &server{program: p, calls: make(chan wire.Frame), peak: newPeak()}
+	s := &server{program: p, calls: make(chan wire.Frame), peak: newPeak(), started: proc.NewOffspring()}
 	s.connect(secret)
 	hello := append([]byte{wire.Version, 0, 0, 0}, p.Fingerprint...)
 	s.send(wire.KindHello, 0, hello)
@@ -54,7 +56,8 @@ type server struct {
 	conn    *wire.Conn
 	calls   chan wire.Frame
 	peak    *peak
-	alive   *os.File // open as long as the process lives
+	started *proc.Offspring // processes that the functions start
+	alive   *os.File        // open as long as the process lives
 
 	mu      sync.Mutex
 	running uint64
@@ -158,7 +161,9 @@ func (s *server) call(f wire.Frame) {
 			if v != nil {
 				p.Value = fmt.Sprint(v) // which survives a value whose own methods panic
 			}
-			s.reply(wire.KindPanic, c, s.since(before, began), p)
+			m := s.since(before, began)
+			m.Processes = s.started.Left(0, false)
+			s.reply(wire.KindPanic, c, m, p)
 			if p.Exit && !wire.MayCancel(f.Payload) {
 				go s.read() // this goroutine was the reader, and ends
 			}
@@ -170,6 +175,7 @@ func (s *server) call(f wire.Frame) {
 	cancel(context.Canceled) // so that goroutines which listen to it can end
 	m := s.since(before, began)
 	m.Goroutines = leftBehind(goroutines)
+	m.Processes = s.started.Left(settle, m.Goroutines == 0)
 	s.finish(c, m, out, err)
 }
 

@@ -83,7 +83,7 @@ func (j *job) start() (code int, err error) {
 			return exitOurs, err
 		}
 	}
-	spec := proc.Spec{Args: j.command, Env: os.Environ(), Files: files, LastSignal: j.signal}
+	spec := proc.Spec{Args: j.command, Env: os.Environ(), Files: files, LastSignal: j.signal, MayLive: j.leave}
 	j.tree, err = j.control.start(j, spec)
 	if j.output != nil {
 		j.output.started()

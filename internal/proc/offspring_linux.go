@@ -1,0 +1,80 @@
+package proc
+
+// This file runs in the workers of a pool only.
+
+import (
+	"os"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Offspring tells a process what its own code has started and left running.
+// It makes the process a child subreaper: whatever is started below it and
+// loses its parent, double-forked daemons included, becomes its child. So "no
+// child" means "no descendant", and that is one system call to ask.
+type Offspring struct {
+	known map[int]uint64 // children that were told of before: pid and start time
+}
+
+// NewOffspring starts to count. The process must do it before it runs the code
+// in question.
+func NewOffspring() *Offspring {
+	_ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) // without it daemons are found at the end of the tree
+	return &Offspring{known: map[int]uint64{}}
+}
+
+// offspringPause is the time between two looks at processes that may be about
+// to end.
+const offspringPause = 100 * time.Microsecond
+
+// Left counts the descendants that still run after settle and that no earlier
+// Left has counted. If nobody in this process waits for children any more, it
+// reaps those that have ended meanwhile.
+func (o *Offspring) Left(settle time.Duration, reap bool) int {
+	if childless() {
+		clear(o.known)
+		return 0
+	}
+	for end := time.Now().Add(settle); ; time.Sleep(offspringPause) {
+		fresh := o.fresh(reap)
+		if len(fresh) == 0 {
+			return 0
+		}
+		if time.Now().After(end) {
+			for _, p := range fresh {
+				o.known[p.pid] = p.start
+			}
+			return living(closure(processes(), fresh))
+		}
+	}
+}
+
+// fresh lists the living children that have not been told of. This program's
+// keeper is nobody's leftover.
+func (o *Offspring) fresh(reap bool) (list []stat) {
+	pid := keeper.processID()
+	for _, kid := range childrenOf(os.Getpid()) {
+		st, ok := readStat(kid)
+		switch {
+		case !ok, kid == pid, o.known[kid] == st.start:
+		case !st.dead():
+			list = append(list, st)
+		case reap:
+			_, _ = syscall.Wait4(kid, nil, unix.WNOHANG, nil)
+		}
+	}
+	return list
+}
+
+// childless reports whether this process has no child, living or dead. It is
+// asked after every call of a function, so it is made cheap: no thread is
+// handed over for a call that cannot block.
+func childless() bool {
+	var info [128]byte // siginfo_t, which is not looked at
+	_, _, err := syscall.RawSyscall6(unix.SYS_WAITID, unix.P_ALL, 0, uintptr(unsafe.Pointer(&info)),
+		unix.WEXITED|unix.WNOHANG|unix.WNOWAIT|unix.WALL, 0, 0)
+	return err == unix.ECHILD
+}
