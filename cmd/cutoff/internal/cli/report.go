@@ -1,15 +1,16 @@
 package cli
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -17,19 +18,26 @@ import (
 	"github.com/cutoff-run/cutoff/journal"
 )
 
-const reportLong = `Draw the timeline of a batch from its journal.
+const reportLong = `Say what became of a batch, from its journal.
 
-Every task has a bar from its own start to its end: green is ok, hatched orange
-was cut off, red failed or crashed. The dashed line is the cutoff. Up to 60
-tasks have a row and a name each; of more, all durations are shown in order.
+Without -o it is a text on standard output. -o FILE writes a file in the format
+of its extension:
+
+  .svg .png    the timeline: a bar for each task from its own start to its end,
+               and the cutoff as a dashed line
+  .txt         what standard output gets
+  .csv .json   a row for each attempt, all numbers as they were measured
+  .xml         JUnit, for CI servers: a cutoff is <error type="timeout">
+  .trace.json  for ui.perfetto.dev and chrome://tracing
+  .joblog      what parallel --joblog writes
 
 JOURNAL is what 'cutoff batch --journal FILE' writes; - reads standard input.
-The batch may still be running.`
+The batch may still be running. docs/REPORT.md describes the formats.`
 
 const reportExample = `  cutoff batch -t 2s --journal run.jsonl './solve {}' ::: *.cnf
+  cutoff report run.jsonl
   cutoff report run.jsonl -o timeline.svg
-  cutoff report run.jsonl -o timeline.png
-  cutoff report run.jsonl -o - --format svg > timeline.svg`
+  cutoff report run.jsonl -o - --format csv | head`
 
 // reportOptions are the command's flags.
 type reportOptions struct {
@@ -40,8 +48,8 @@ type reportOptions struct {
 func newReport() *cobra.Command {
 	var o reportOptions
 	cmd := &cobra.Command{
-		Use:                   "report JOURNAL -o FILE",
-		Short:                 "Draw the timeline of a batch from its journal",
+		Use:                   "report JOURNAL [-o FILE]",
+		Short:                 "Say what became of a batch, from its journal",
 		Long:                  reportLong,
 		Example:               reportExample,
 		Args:                  usageArgs(oneJournal),
@@ -51,8 +59,8 @@ func newReport() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.output, "output", "o", "", "write to `FILE`, in the format of its extension (.svg, .png); - is standard output")
-	f.StringVar(&o.format, "format", "", "write this `FORMAT` (svg, png) whatever the file is called")
+	f.StringVarP(&o.output, "output", "o", "", "write to `FILE`, in the format of its extension; - is standard output")
+	f.StringVar(&o.format, "format", "", "write this `FORMAT` whatever the file is called: "+strings.Join(formatNames(), ", "))
 	cobra.CheckErr(cmd.MarkFlagFilename("output", formatNames()...))
 	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formatNames(), cobra.ShellCompDirectiveNoFileComp)))
 	return cmd
@@ -85,79 +93,76 @@ func runReport(path string, o reportOptions, stdin io.Reader, stdout, stderr io.
 	if err := o.spareJournal(path); err != nil {
 		return usageError{err}
 	}
-	sum, err := collect(path, stdin)
+	in, err := openJournal(path, stdin)
 	if err != nil {
 		return err
 	}
-	if sum.BadLines > 0 {
-		fmt.Fprintf(stderr, "cutoff: %s: lines that are no records, skipped: %d; the first: %v\n", path, sum.BadLines, sum.FirstBad)
-	}
-	// The whole picture first: a failure leaves no half of one.
-	var b bytes.Buffer
-	if err := sum.Timeline(&b, format); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	if o.output == "-" {
-		_, err = stdout.Write(b.Bytes())
+	defer in.Close()
+	// An interrupted report ends where it reads, so that its half file goes.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var damage report.Damage
+	write := func(w io.Writer) error {
+		damage, err = report.Write(w, format, cancelable{in, ctx})
 		return err
 	}
-	return os.WriteFile(o.output, b.Bytes(), 0o666)
+	if o.output == "" || o.output == "-" {
+		err = writeTo(stdout, write)
+	} else {
+		err = writeFile(o.output, write)
+	}
+	if damage.BadLines > 0 {
+		fmt.Fprintf(stderr, "cutoff: %s: lines that are no records, skipped: %d; the first: %v\n", path, damage.BadLines, damage.FirstBad)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return exitError{exitInterrupted, nil}
+	case errors.Is(err, journal.ErrNotJournal):
+		return fmt.Errorf("%s: %w; a journal is what 'cutoff batch --journal FILE' writes", path, err)
+	case err != nil:
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
 }
 
 // resolve returns the format that the flags ask for.
 func (o reportOptions) resolve() (report.Format, error) {
 	known := strings.Join(formatNames(), ", ")
-	name := o.format
-	switch {
-	case o.output == "":
-		return "", errors.New("where to? Name the picture with -o timeline.svg or -o timeline.png")
-	case name != "":
-	case o.output == "-":
-		return "", fmt.Errorf("standard output has no extension: add --format (%s)", known)
-	default:
-		name = strings.ToLower(strings.TrimPrefix(filepath.Ext(o.output), "."))
+	if o.format != "" {
+		if f := report.Format(o.format); slices.Contains(report.Formats, f) {
+			return f, nil
+		}
+		return "", fmt.Errorf("unknown format %q: there are %s", o.format, known)
 	}
-	if f := report.Format(name); slices.Contains(report.Formats, f) {
-		return f, nil
+	if o.output == "" || o.output == "-" {
+		return report.Text, nil
 	}
-	if o.format == "" && name == "" {
+	// The longest first: x.trace.json is no x.json.
+	base := strings.ToLower(filepath.Base(o.output))
+	var found report.Format
+	for _, f := range report.Formats {
+		if name := string(f); len(name) > len(found) && (base == name || strings.HasSuffix(base, "."+name)) {
+			found = f
+		}
+	}
+	switch ext := filepath.Ext(base); {
+	case found != "":
+		return found, nil
+	case ext == "":
 		return "", fmt.Errorf("%s has no extension to tell the format by: add one, or --format (%s)", o.output, known)
+	default:
+		return "", fmt.Errorf("unknown format %q: there are %s", strings.TrimPrefix(ext, "."), known)
 	}
-	return "", fmt.Errorf("unknown format %q: there are %s", name, known)
 }
 
-// spareJournal refuses to write the picture over the journal.
+// spareJournal refuses to write the report over the journal.
 func (o reportOptions) spareJournal(path string) error {
 	in, err := os.Stat(path)
 	if err != nil {
 		return nil // reading it will say so
 	}
 	if out, err := os.Stat(o.output); err == nil && in.Mode().IsRegular() && os.SameFile(in, out) {
-		return fmt.Errorf("%s is the journal itself: name another file for the picture", o.output)
+		return fmt.Errorf("%s is the journal itself: name another file for the report", o.output)
 	}
 	return nil
-}
-
-// collect reads the journal at path.
-func collect(path string, stdin io.Reader) (*report.Summary, error) {
-	in := stdin
-	if path != "-" {
-		f, err := os.Open(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("%s: there is no such file; a journal is what 'cutoff batch --journal FILE' writes", path)
-		}
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		in = f
-	}
-	sum, err := report.Collect(in)
-	if errors.Is(err, journal.ErrNotJournal) {
-		return nil, fmt.Errorf("%s: %w; a journal is what 'cutoff batch --journal FILE' writes", path, err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return sum, nil
 }

@@ -21,7 +21,8 @@ func TestReportStatus(t *testing.T) {
 	}{
 		{"missing.jsonl", reportOptions{output: "x.svg"}, exitOurs},
 		{"missing.jsonl", reportOptions{output: "x.gif"}, exitUsage},
-		{"missing.jsonl", reportOptions{}, exitUsage},
+		{"missing.jsonl", reportOptions{}, exitOurs},
+		{"missing.jsonl", reportOptions{format: "gif"}, exitUsage},
 		{"-", reportOptions{output: "-", format: "svg"}, exitOurs}, // no journal on it
 	} {
 		err := runReport(c.path, c.o, strings.NewReader("hello\n"), io.Discard, io.Discard)

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -51,9 +50,8 @@ type Summary struct {
 	// Work is the wall time of all attempts together, CutOffWork that of those
 	// that were cut off.
 	Work, CutOffWork time.Duration
-	// BadLines counts lines that are no records, FirstBad is the first.
-	BadLines int
-	FirstBad error
+	// Damage is what was in the journal and is no record.
+	Damage
 
 	settled   [numClasses]histogram // the last attempt of every settled task
 	retried   int64                 // attempts that another one followed
@@ -66,7 +64,8 @@ type Summary struct {
 	order    []row
 	overflow bool // more than maxRows tasks: rows and order are nil
 
-	runStart, last time.Time
+	runs           int
+	runStart, last time.Time // of the present run
 }
 
 // taskKey tells tasks apart, also across the runs of a journal.
@@ -96,35 +95,40 @@ type row struct {
 
 // Collect reads a journal. Lines that are no records are counted and skipped.
 func Collect(r io.Reader) (*Summary, error) {
-	s := &Summary{rows: map[taskKey]int{}}
-	for rec, err := range journal.Read(r) {
-		var line *journal.LineError
-		switch {
-		case errors.As(err, &line):
-			if s.BadLines++; s.FirstBad == nil {
-				s.FirstBad = line
-			}
-			continue
-		case err != nil:
-			return nil, err
-		}
-		switch rec := rec.(type) {
-		case *journal.Header:
-			s.header(rec)
-		case *journal.Started:
-			s.started(rec)
-		case *journal.Ended:
-			s.ended(rec)
-		}
+	s := newSummary()
+	damage, err := scan(r, s.record)
+	if err != nil {
+		return nil, err
 	}
-	s.closeRun()
+	s.finish(damage)
 	return s, nil
+}
+
+func newSummary() *Summary { return &Summary{rows: map[taskKey]int{}} }
+
+// finish is called once, behind the last record.
+func (s *Summary) finish(d Damage) {
+	s.Damage = d
+	s.closeRun()
+}
+
+func (s *Summary) record(rec journal.Record) error {
+	switch rec := rec.(type) {
+	case *journal.Header:
+		s.header(rec)
+	case *journal.Started:
+		s.started(rec)
+	case *journal.Ended:
+		s.ended(rec)
+	}
+	return nil
 }
 
 // header begins a run. What an earlier run left unsettled or gave up runs
 // again in this one, so that its word counts no more.
 func (s *Summary) header(h *journal.Header) {
 	s.closeRun()
+	s.runs++
 	s.Header = *h
 	s.runStart, s.last = h.Time, h.Time
 	s.begun, s.begunDone = 0, 0

@@ -1,27 +1,11 @@
 package report
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 )
-
-// Format is a form in which a report can be written.
-type Format string
-
-// The formats.
-const (
-	SVG Format = "svg"
-	PNG Format = "png"
-)
-
-// Formats lists them all.
-var Formats = []Format{SVG, PNG}
-
-// ErrNoTasks says that a journal has nothing to draw.
-var ErrNoTasks = errors.New("the journal has no tasks yet: run the batch, or look again when its first task has started")
 
 // Timeline writes the figure: a bar for each task from its own start to its
 // end, and the cutoff as a dashed line. Up to 60 tasks have a row and a name

@@ -48,7 +48,7 @@ type sample struct {
 func newSample(t testing.TB, cut time.Duration) *sample {
 	t.Helper()
 	s := &sample{t: t, path: filepath.Join(t.TempDir(), "run.jsonl"), now: time.Date(2026, 11, 22, 9, 30, 0, 0, time.UTC)}
-	s.header = journal.Header{Time: s.now, Program: "cutoff 0.1.0", Argv: []string{"cutoff", "batch"}, Slots: 4, Limits: cutoff.Limits{Timeout: cut}}
+	s.header = journal.Header{Time: s.now, Program: "cutoff 0.1.0", Argv: []string{"cutoff", "batch"}, Dir: "/home/ada", Host: "tower", PID: 7, OS: "linux", Arch: "amd64", Cores: 4, Slots: 4, Limits: cutoff.Limits{Timeout: cut}}
 	var err error
 	s.w, err = journal.Create(s.path, s.header, journal.Options{Sync: journal.SyncOff})
 	check(t, err)
@@ -61,7 +61,7 @@ func (s *sample) task(id string) journal.Task {
 	s.seq++
 	argv := []string{"solve", id}
 	identity := journal.Work{Argv: argv}.Identity()
-	return journal.Task{Seq: s.seq, ID: id, Identity: identity, Occurrence: s.seen.Next(identity), Slot: 1, Argv: argv}
+	return journal.Task{Seq: s.seq, ID: id, Identity: identity, Occurrence: s.seen.Next(identity), Slot: int(s.seq-1)%4 + 1, Argv: argv}
 }
 
 // add records a task that ran once.

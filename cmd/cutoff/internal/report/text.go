@@ -94,18 +94,50 @@ func clean(s string) string {
 		if marks++; !unicode.Is(unicode.M, r) {
 			marks = 0
 		}
-		_, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case unicode.IsPrint(r) && marks <= maxMarks:
-			b.WriteRune(r)
-		default:
-			q := strconv.QuoteRuneToASCII(r)
-			b.WriteString(q[1 : len(q)-1])
-		}
+		writeRune(&b, s[i:], r, marks <= maxMarks)
 	}
 	return b.String()
+}
+
+// escapeLine is clean for texts that are not drawn: of any length, and with
+// any marks.
+func escapeLine(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }) {
+		return s
+	}
+	var b strings.Builder
+	for i, r := range s {
+		writeRune(&b, s[i:], r, true)
+	}
+	return b.String()
+}
+
+// escapeLines is escapeLine for output and stacks, whose lines and tabs stay.
+func escapeLines(s string) string {
+	var b strings.Builder
+	for i, r := range s {
+		if r == '\n' || r == '\t' {
+			b.WriteRune(r)
+			continue
+		}
+		writeRune(&b, s[i:], r, true)
+	}
+	return b.String()
+}
+
+// writeRune writes r, the first character of rest, or an escape of it if it
+// cannot be seen or is not wanted.
+func writeRune(b *strings.Builder, rest string, r rune, wanted bool) {
+	_, size := utf8.DecodeRuneInString(rest)
+	switch {
+	case r == utf8.RuneError && size == 1:
+		fmt.Fprintf(b, `\x%02x`, rest[0])
+	case unicode.IsPrint(r) && wanted:
+		b.WriteRune(r)
+	default:
+		q := strconv.QuoteRuneToASCII(r)
+		b.WriteString(q[1 : len(q)-1])
+	}
 }
 
 // shorten cuts s in its middle until width says that it fits: the beginning

@@ -93,7 +93,7 @@ func TestHostileNames(t *testing.T) {
 
 // Same journal, same bytes; and a figure of many tasks is as large as any.
 func TestDeterministicAndBounded(t *testing.T) {
-	for _, f := range Formats {
+	for _, f := range []Format{SVG, PNG} {
 		if a, b := render(t, sampleOutcomes(t).summary(), f), render(t, sampleOutcomes(t).summary(), f); !bytes.Equal(a, b) {
 			t.Errorf("%s: two figures of one journal differ", f)
 		}
