@@ -33,16 +33,16 @@ func (e *typedError) Error() string { return fmt.Sprintf("typed %d", e.Code) }
 var errTyped = RegisterError("test.typed", &typedError{7})
 
 var (
-	double   = Register("double", func(_ context.Context, n int) (int, error) { return 2 * n, nil })
-	echo     = Register("echo", func(_ context.Context, b []byte) ([]byte, error) { return b, nil })
-	reshape  = Register("reshape", func(_ context.Context, s shape) (*shape, error) { return &shape{Next: &s}, nil })
-	spin     = Register("spin", func(context.Context, int) (int, error) { return 0, spinForever() })
-	polite   = Register("polite", politely)
-	fail     = Register("fail", failing)
-	workerID = Register("pid", func(context.Context, struct{}) (int, error) { return os.Getpid(), nil })
-	improve  = Register("improve", improving)
-	beating  = Register("beating", beatThenHang)
-	deadline = Register("deadline", func(ctx context.Context, _ struct{}) (time.Duration, error) {
+	double       = Register("double", func(_ context.Context, n int) (int, error) { return 2 * n, nil })
+	echo         = Register("echo", func(_ context.Context, b []byte) ([]byte, error) { return b, nil })
+	reshape      = Register("reshape", func(_ context.Context, s shape) (*shape, error) { return &shape{Next: &s}, nil })
+	spin         = Register("spin", func(context.Context, int) (int, error) { return 0, spinForever() })
+	polite       = Register("polite", politely)
+	fail         = Register("fail", failing)
+	workerID     = Register("pid", func(context.Context, struct{}) (int, error) { return os.Getpid(), nil })
+	improve      = Register("improve", improving)
+	beating      = Register("beating", beatThenHang)
+	deadlineSeen = Register("deadline", func(ctx context.Context, _ struct{}) (time.Duration, error) {
 		d, ok := ctx.Deadline()
 		if !ok {
 			return 0, nil
@@ -217,10 +217,10 @@ func TestFractionalTimeout(t *testing.T) {
 
 func TestDeadlineInContext(t *testing.T) {
 	p := newPool(t, PoolOptions{Workers: 1})
-	if d, err := deadline.Call(ctx(t), p, struct{}{}); d != 0 || err != nil {
+	if d, err := deadlineSeen.Call(ctx(t), p, struct{}{}); d != 0 || err != nil {
 		t.Errorf("without a limit: %v, %v", d, err)
 	}
-	if d, err := deadline.Call(ctx(t), p.With(Limits{Timeout: bound}), struct{}{}); d <= 0 || d > bound || err != nil {
+	if d, err := deadlineSeen.Call(ctx(t), p.With(Limits{Timeout: bound}), struct{}{}); d <= 0 || d > bound || err != nil {
 		t.Errorf("with a limit: %v, %v", d, err)
 	}
 }

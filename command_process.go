@@ -119,8 +119,8 @@ func (p *Process) supervise(ctx context.Context) {
 		s.limit, s.polite = CPU, true // its signal is as good as a polite stop of ours
 	}
 	copyErr := p.streams.finish()
-	if !s.wanted() && p.streams.exceeded() { // it was faster than its stop, and its output is cut all the same
-		s.limit, s.polite = Output, true
+	if (!s.wanted() || s.limit == Output) && p.streams.exceeded() {
+		s.limit, s.polite = Output, true // its output has been cut, also if it was faster than the kill
 	}
 	p.conclude(s, leaked)
 	p.err = p.failure(s)

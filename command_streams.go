@@ -18,7 +18,10 @@ type streams struct {
 	ours   []*os.File  // those of files that are ours to close
 	input  *inputCopy  // nil: no copying
 	output []*outputCopy
-	tail   tail
+	// account holds what was written; full is closed when that is more than a
+	// command's Limits.Output, and nil without that limit.
+	account account
+	full    <-chan struct{}
 
 	// active is when output last arrived or was taken, since began.
 	began  time.Time
@@ -30,15 +33,19 @@ type streams struct {
 // openStreams makes the pipes that the command needs.
 func openStreams(c Command) (*streams, error) {
 	s := &streams{}
+	if c.Limits.Output > 0 {
+		s.full = s.account.begin(c.Limits.Output, 0)
+	}
+	watch := c.Limits.Idle > 0 || c.Limits.Output > 0
 	err := s.openInput(c.Stdin)
 	if err == nil {
-		s.files[1], err = s.openOutput(c.Stdout, "Stdout", c.Limits.Idle > 0)
+		s.files[1], err = s.openOutput(c.Stdout, "Stdout", watch)
 	}
 	if err == nil {
 		if sameWriter(c.Stdout, c.Stderr) {
 			s.files[2] = s.files[1] // one pipe keeps the order
 		} else {
-			s.files[2], err = s.openOutput(c.Stderr, "Stderr", c.Limits.Idle > 0)
+			s.files[2], err = s.openOutput(c.Stderr, "Stderr", watch)
 		}
 	}
 	if err != nil {
@@ -143,6 +150,24 @@ func (s *streams) finish() error {
 	return errors.Join(errs...)
 }
 
+// exceeded reports whether more was written than Limits.Output allows.
+func (s *streams) exceeded() bool {
+	select {
+	case <-s.full:
+		return true
+	default:
+		return false
+	}
+}
+
+// pending is how much the pipes hold that has been written and not been read.
+func (s *streams) pending() (n int64) {
+	for _, o := range s.output {
+		n += unread(o.from)
+	}
+	return n
+}
+
 // lastOutput is when the command last wrote; now, if a writer holds it up.
 func (s *streams) lastOutput() time.Time {
 	if s.writing.Load() > 0 {
@@ -235,16 +260,20 @@ func (o *outputCopy) run() {
 	}
 }
 
-// write hands output on. The writer's failure must not become the command's:
-// after it the output is read on and dropped.
+// write hands output on, a command's as far as Limits.Output goes. The writer's
+// failure must not become the command's: after it the output is read on and
+// dropped.
 func (o *outputCopy) write(b []byte) {
 	if len(b) == 0 {
 		return
 	}
 	s := o.streams
 	s.touch()
-	s.tail.add(b)
-	if o.err == nil {
+	within := s.account.add(b)
+	if s.full != nil {
+		b = b[:within]
+	}
+	if o.err == nil && len(b) > 0 {
 		s.writing.Add(1)
 		n, err := o.to.Write(b)
 		s.writing.Add(-1)
@@ -279,29 +308,4 @@ func (o *outputCopy) finish() error {
 		}
 		return fmt.Errorf("writing %s: the writer has not returned for %v: output is lost", o.name, writerBound)
 	}
-}
-
-// tailSize is how much output a Result keeps.
-const tailSize = 4 << 10
-
-// tail keeps the end of what is added.
-type tail struct {
-	mu  sync.Mutex
-	buf []byte
-}
-
-func (t *tail) add(b []byte) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	b = b[max(0, len(b)-tailSize):]
-	if keep := tailSize - len(b); len(t.buf) > keep {
-		t.buf = t.buf[:copy(t.buf, t.buf[len(t.buf)-keep:])]
-	}
-	t.buf = append(t.buf, b...)
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.buf)
 }

@@ -483,18 +483,18 @@ func TestCommandsAtOnce(t *testing.T) {
 }
 
 func TestTail(t *testing.T) {
-	var tl tail
+	var a account
 	var all []byte
-	for i := range 3000 {
-		b := bytes.Repeat([]byte{byte('a' + i%26)}, i%97)
-		tl.add(b)
+	add := func(b []byte) {
+		a.add(b)
 		all = append(all, b...)
-		if want := all[max(0, len(all)-tailSize):]; tl.String() != string(want) {
-			t.Fatalf("after %d bytes: %d kept", len(all), len(tl.String()))
+		want := all[min(len(all), headSize):]
+		if want = want[max(0, len(want)-tailSize):]; string(a.tail) != string(want) || !bytes.HasPrefix(all, a.head) {
+			t.Fatalf("after %d bytes: %d kept", len(all), len(a.tail))
 		}
 	}
-	tl.add(bytes.Repeat([]byte("x"), 3*tailSize))
-	if tl.String() != strings.Repeat("x", tailSize) {
-		t.Error("a large piece")
+	for i := range 3000 {
+		add(bytes.Repeat([]byte{byte('a' + i%26)}, i%97))
 	}
+	add(bytes.Repeat([]byte("x"), 3*tailSize))
 }

@@ -26,6 +26,8 @@ type invocation struct {
 	killOnce sync.Once
 	cause    error // why kill was closed
 
+	printed int64 // what it wrote, if there is a limit to that
+
 	// The ending, complete when run returns.
 	result Result
 	err    error
@@ -57,12 +59,14 @@ func (c *invocation) run() {
 		end := m.Do(worker.Call{
 			Func: c.f.name, In: c.in,
 			Timeout: c.limits.Timeout, Grace: c.limits.Grace, Idle: c.limits.Idle,
+			CPU: c.limits.CPU, Memory: c.limits.Memory, Full: m.limitOutput(c.limits.Output),
 			Stop: c.ctx.Done(), Kill: c.kill,
 			Started: c.started, Beat: c.beat,
 		})
 		if c.e.opts.Leftovers == LeaveLeftovers {
 			end.Meter.Processes = 0
 		}
+		c.printed = m.unlimitOutput(c.limits.Output)
 		c.e.release(m, c.e.judge(end))
 		if end.Meter.Processes > 0 {
 			m.Kill() // the worker is to be replaced: they are not to live as long as it
@@ -130,6 +134,7 @@ func (c *invocation) conclude(m *member, end worker.Ending) {
 			Reply:    replyOf[end.Reply],
 			Broken:   end.Broken != nil,
 			Death:    workerDeath(end),
+			OOM:      oomOf(end.OOM),
 		}),
 		PID:         m.PID(),
 		Attempt:     1,
@@ -139,6 +144,8 @@ func (c *invocation) conclude(m *member, end worker.Ending) {
 		MaxRSS:      end.Meter.MaxRSS,
 		ExitCode:    -1,
 		Overshoot:   end.Overshoot,
+		Stalled:     end.Stalled,
+		OutputBytes: c.printed,
 		Leaked:      leakedBy(end),
 		Containment: m.Containment(),
 		Stack:       end.Crash,
@@ -151,6 +158,9 @@ func (c *invocation) conclude(m *member, end worker.Ending) {
 			c.died(end)
 		}
 	}
+	if c.result.Outcome == Memory {
+		c.result.MemoryBy = memoryBy(stoppedForMemory(end), end.OOM)
+	}
 	if c.result.Outcome.CutOff() {
 		c.result.Stack = end.Stack
 	}
@@ -159,6 +169,7 @@ func (c *invocation) conclude(m *member, end worker.Ending) {
 
 var limitOutcome = map[worker.Limit]Outcome{
 	worker.NoLimit: "", worker.TimeoutLimit: Timeout, worker.IdleLimit: Idle,
+	worker.CPULimit: CPU, worker.MemoryLimit: Memory, worker.OutputLimit: Output,
 }
 
 // replyOf says what the function had to say; nothing, if its worker died first.
@@ -183,6 +194,18 @@ func leakedBy(end worker.Ending) int {
 		n += end.Leaked
 	}
 	return n
+}
+
+// stoppedForMemory says on whose word we stopped the call for its memory; ""
+// if we did not.
+func stoppedForMemory(end worker.Ending) MemoryBy {
+	switch {
+	case end.Limit != worker.MemoryLimit:
+		return ""
+	case end.ByKernel:
+		return ByKernel
+	}
+	return ByWatch
 }
 
 // died fills in what only the process's end tells. Its processor times are

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/cutoff-run/cutoff/internal/proc"
 )
 
 // Limits bound one attempt: a call of a function or a run of a command. They
@@ -54,6 +56,11 @@ func (l Limits) check() error {
 	}{{"Memory", l.Memory}, {"Output", l.Output}} {
 		if f.n < 0 {
 			return fmt.Errorf("cutoff: Limits.%s is negative (%d): use a positive number of bytes, or zero for no limit", f.name, f.n)
+		}
+	}
+	if l.CPU > 0 || l.Memory > 0 {
+		if err := proc.Measurable(); err != nil {
+			return fmt.Errorf("cutoff: Limits.CPU and Limits.Memory cannot be kept: %w", err)
 		}
 	}
 	return nil

@@ -59,6 +59,24 @@ func (e *engine) spawn() (*member, error) {
 	return m, nil
 }
 
+// limitOutput limits what the worker writes during the next call. The channel
+// is closed when it writes more; it is nil if there is no limit. What an earlier
+// call wrote and nobody has read yet does not count.
+func (m *member) limitOutput(limit int64) <-chan struct{} {
+	if limit == 0 {
+		return nil
+	}
+	return m.streams.account.begin(limit, m.streams.pending())
+}
+
+// unlimitOutput ends that, and returns how much was written.
+func (m *member) unlimitOutput(limit int64) int64 {
+	if limit == 0 {
+		return 0
+	}
+	return m.streams.account.end(limit, m.streams.pending())
+}
+
 // finish ends the worker and what belongs to it.
 func (m *member) finish() {
 	m.Close()

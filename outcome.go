@@ -12,3 +12,26 @@ func decide(e outcome.Ending) Outcome { return Outcome(outcome.Decide(e)) }
 func deathOf(st proc.Status) outcome.Death {
 	return outcome.DeathOf(st.ExitCode, st.Signal)
 }
+
+// oomOf returns what the kernel's counters prove.
+func oomOf(o proc.OOM) outcome.OOM {
+	switch {
+	case o.Own > 0:
+		return outcome.OOMOwn
+	case o.Elsewhere > 0:
+		return outcome.OOMElsewhere
+	}
+	return outcome.NoOOM
+}
+
+// memoryBy says who ended an attempt for its memory: whoever stopped it, and
+// else the kernel.
+func memoryBy(stopped MemoryBy, o proc.OOM) MemoryBy {
+	switch {
+	case stopped != "":
+		return stopped
+	case o.Own > 0:
+		return ByKernel
+	}
+	return ByMachine
+}

@@ -36,6 +36,9 @@ func (s *Stall) Forgive(now, due time.Time, span time.Duration) bool {
 	return true
 }
 
+// Add records a lateness that was forgiven elsewhere; zero is none.
+func (s *Stall) Add(late time.Duration) { s.late += late }
+
 // Moved returns when a deadline really passes: at due, or at the end of the
 // chance that it got.
 func (s *Stall) Moved(due time.Time) time.Time {

@@ -1,6 +1,9 @@
 package proc
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // String says in words how the leader ended.
 func (s Status) String() string {
@@ -9,3 +12,6 @@ func (s Status) String() string {
 	}
 	return fmt.Sprintf("exit status %d", s.ExitCode)
 }
+
+// CPU is user and system time together.
+func (s Status) CPU() time.Duration { return s.User + s.System }

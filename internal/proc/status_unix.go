@@ -4,6 +4,7 @@ package proc
 
 import (
 	"fmt"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,4 +19,10 @@ func (s Status) SignalName() string {
 		return name
 	}
 	return fmt.Sprintf("SIG%d", int(s.Signal)) // a real-time signal
+}
+
+// MayBeCPULimit reports whether the leader ended as the kernel ends a process
+// at its limit of processor time.
+func (s Status) MayBeCPULimit() bool {
+	return s.Signal == syscall.SIGXCPU || s.Signal == syscall.SIGKILL
 }

@@ -61,7 +61,7 @@ type Watch struct {
 	bounds Bounds
 	cpus   int
 	before time.Duration // processor time that does not count
-	killed int64         // OOM kills that do not count
+	kills  OOM           // that do not count
 }
 
 // Watch begins to hold the tree against b, from what it has used until now. It
@@ -70,7 +70,7 @@ func (t *Tree) Watch(b Bounds) *Watch {
 	if b == (Bounds{}) {
 		return nil
 	}
-	w := &Watch{tree: t, bounds: b, cpus: processors(), killed: t.OOM().Own}
+	w := &Watch{tree: t, bounds: b, cpus: processors(), kills: t.OOM()}
 	if b.CPU > 0 {
 		u, _ := t.Usage() // Look will tell
 		w.before = u.CPU()
@@ -79,10 +79,15 @@ func (t *Tree) Watch(b Bounds) *Watch {
 }
 
 // WatchAll is Watch for a tree that has just been started: all that it ever
-// used counts.
+// used counts. Where it can, the kernel keeps the bound on processor time too,
+// loosely: should this program be stopped, it ends the leader, see
+// Status.MayBeCPULimit.
 func (t *Tree) WatchAll(b Bounds) *Watch {
 	if b == (Bounds{}) {
 		return nil
+	}
+	if b.CPU > 0 {
+		t.netCPU(b.CPU)
 	}
 	return &Watch{tree: t, bounds: b, cpus: processors()}
 }
@@ -99,7 +104,7 @@ func (w *Watch) First() time.Duration {
 // Look measures the tree. next is how long the answer Within is good for.
 func (w *Watch) Look() (e Exceeded, next time.Duration) {
 	began := time.Now()
-	if w.bounds.Memory > 0 && w.tree.OOM().Own > w.killed {
+	if w.bounds.Memory > 0 && w.OOM().Own > 0 {
 		return MemoryKernel, 0
 	}
 	u, err := w.tree.Usage()
@@ -120,10 +125,10 @@ func (w *Watch) Look() (e Exceeded, next time.Duration) {
 	return Within, max(next, lookShare*time.Since(began))
 }
 
-// Used is the processor time that counts so far.
-func (w *Watch) Used() time.Duration {
-	u, _ := w.tree.Usage()
-	return u.CPU() - w.before
+// OOM is what the kernel's counters say of the time since the watch began.
+func (w *Watch) OOM() OOM {
+	now := w.tree.OOM()
+	return OOM{Own: now.Own - w.kills.Own, Elsewhere: now.Elsewhere - w.kills.Elsewhere}
 }
 
 // untilCPU is how long the bound on processor time certainly holds: it cannot

@@ -38,8 +38,9 @@ func CutMeter(payload []byte) (Meter, []byte, error) {
 
 // CallHead encodes the payload of a KindCall up to the input. The name has at
 // most 255 bytes.
-func CallHead(name string, timeout time.Duration, mayCancel bool) []byte {
+func CallHead(name string, timeout time.Duration, memory int64, mayCancel bool) []byte {
 	b := binary.LittleEndian.AppendUint64(make([]byte, 0, callHead+len(name)), uint64(timeout))
+	b = binary.LittleEndian.AppendUint64(b, uint64(memory))
 	may := byte(0)
 	if mayCancel {
 		may = 1
@@ -47,19 +48,20 @@ func CallHead(name string, timeout time.Duration, mayCancel bool) []byte {
 	return append(append(b, may, byte(len(name))), name...)
 }
 
-const callHead = 10
+const callHead = 18
 
 // CutCall splits the payload of a KindCall.
-func CutCall(payload []byte) (name string, timeout time.Duration, in []byte, err error) {
+func CutCall(payload []byte) (name string, timeout time.Duration, memory int64, in []byte, err error) {
 	if len(payload) < callHead || len(payload) < callHead+int(payload[callHead-1]) {
-		return "", 0, nil, ErrGarbled
+		return "", 0, 0, nil, ErrGarbled
 	}
 	n := callHead + int(payload[callHead-1])
-	return string(payload[callHead:n]), time.Duration(binary.LittleEndian.Uint64(payload)), payload[n:], nil
+	return string(payload[callHead:n]), time.Duration(binary.LittleEndian.Uint64(payload)),
+		int64(binary.LittleEndian.Uint64(payload[8:])), payload[n:], nil
 }
 
 // MayCancel reports whether a KindCancel may follow a KindCall.
-func MayCancel(payload []byte) bool { return len(payload) >= callHead && payload[8] != 0 }
+func MayCancel(payload []byte) bool { return len(payload) >= callHead && payload[callHead-2] != 0 }
 
 // Beat encodes the payload of a KindBeat.
 func Beat(progress float64) []byte {

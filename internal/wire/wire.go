@@ -21,9 +21,10 @@
 // Frames to the worker:
 //
 //	KindCall    run a function: 8 bytes, its time limit in nanoseconds (0 for
-//	            none; only for the function to look at, the pool keeps it), one
-//	            byte, 1 if a KindCancel may follow, one byte with the length of
-//	            its name, the name, the encoded input
+//	            none; only for the function to look at, the pool keeps it), 8
+//	            bytes, its memory limit (0 for none; only for the runtime to
+//	            collect in time), one byte, 1 if a KindCancel may follow, one
+//	            byte with the length of its name, the name, the encoded input
 //	KindCancel  cancel the context of the running call (the polite stop)
 //
 // The end of the request pipe asks the worker to exit.

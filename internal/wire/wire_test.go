@@ -152,16 +152,16 @@ func TestMeter(t *testing.T) {
 }
 
 func TestCall(t *testing.T) {
-	payload := append(CallHead("fn", time.Minute, true), "in"...)
-	if !MayCancel(payload) || MayCancel(CallHead("fn", 0, false)) {
+	payload := append(CallHead("fn", time.Minute, 1<<30, true), "in"...)
+	if !MayCancel(payload) || MayCancel(CallHead("fn", 0, 0, false)) {
 		t.Error("MayCancel is wrong")
 	}
-	name, timeout, in, err := CutCall(payload)
-	if name != "fn" || timeout != time.Minute || string(in) != "in" || err != nil {
+	name, timeout, memory, in, err := CutCall(payload)
+	if name != "fn" || timeout != time.Minute || memory != 1<<30 || string(in) != "in" || err != nil {
 		t.Errorf("got %q, %v, %q, %v", name, timeout, in, err)
 	}
 	for _, b := range []string{"", "12345678", "123456780\x05fn"} {
-		if _, _, _, err := CutCall([]byte(b)); err == nil {
+		if _, _, _, _, err := CutCall([]byte(b)); err == nil {
 			t.Errorf("%q was accepted", b)
 		}
 	}
@@ -195,7 +195,7 @@ func FuzzRead(f *testing.F) {
 				t.Fatalf("accepted %x as %+v", b[at:], fr)
 			}
 			_, _, _ = CutMeter(fr.Payload)
-			_, _, _, _ = CutCall(fr.Payload)
+			_, _, _, _, _ = CutCall(fr.Payload)
 			_, _ = Progress(fr.Payload)
 		}
 	})

@@ -5,6 +5,7 @@ package worker
 import (
 	"time"
 
+	"github.com/cutoff-run/cutoff/internal/deadline"
 	"github.com/cutoff-run/cutoff/internal/proc"
 	"github.com/cutoff-run/cutoff/internal/wire"
 )
@@ -14,21 +15,14 @@ type Call struct {
 	Func                 string
 	In                   []byte
 	Timeout, Grace, Idle time.Duration   // as in cutoff.Limits; zero = none
+	CPU                  time.Duration   // likewise
+	Memory               int64           // likewise
+	Full                 <-chan struct{} // closed: it has written more than its limit
 	Stop                 <-chan struct{} // closed: stop politely, then kill after Grace
 	Kill                 <-chan struct{} // closed: kill
 	Started              func(time.Time) // told when the function starts
 	Beat                 func(progress float64)
 }
-
-// Limit is a limit that fired.
-type Limit int
-
-// The limits that the attempt itself keeps.
-const (
-	NoLimit Limit = iota
-	TimeoutLimit
-	IdleLimit
-)
 
 // Ending is all that is known about how an attempt ended.
 type Ending struct {
@@ -45,6 +39,9 @@ type Ending struct {
 	HasBest bool
 
 	Overshoot time.Duration // from the limit to the end; zero if none had passed
+	Stalled   time.Duration // how late we came to a deadline; see package deadline
+	ByKernel  bool          // the limit is MemoryLimit, and the kernel kept it
+	OOM       proc.OOM      // what the kernel did during the call, if it keeps a limit
 
 	Gone   bool // the worker's process has ended: Status, Crash, Leaked hold
 	Status proc.Status
@@ -80,10 +77,15 @@ func (w *Worker) Do(c Call) Ending {
 	a := &attempt{w: w, c: c, id: w.calls, timer: time.NewTimer(takeUpBound)}
 	defer a.timer.Stop()
 	a.takeUp = time.Now().Add(takeUpBound)
+	a.watch()
 	sent := a.send()
 	for !a.over {
 		a.step()
 	}
+	if a.look != nil {
+		a.look.Stop()
+	}
+	a.end.Stalled = a.stall.Total(a.end.Started, a.end.Ended)
 	if a.end.Gone {
 		w.requests.Close() // a write that is under way returns
 	}
@@ -104,8 +106,13 @@ type attempt struct {
 	lastSign time.Time // start, beat or report
 	deadline time.Time // of the limit that fired, or was about to
 	graceEnd time.Time
+	stall    deadline.Stall
 	over     bool
-	hasQuit  bool // it was sent SIGQUIT
+
+	gauge   *proc.Watch // of CPU and Memory; nil: none
+	look    *time.Timer // when to measure next
+	looks   <-chan time.Time
+	hasQuit bool // it was sent SIGQUIT
 }
 
 // send writes the request without ever blocking the attempt.
@@ -114,7 +121,7 @@ func (a *attempt) send() <-chan struct{} {
 	write := func() {
 		defer close(done)
 		// A failure means that the worker is gone, which is seen at its pipe.
-		_ = a.w.conn.Write(wire.KindCall, a.id, wire.CallHead(a.c.Func, a.c.Timeout, a.c.Grace > 0), a.c.In)
+		_ = a.w.conn.Write(wire.KindCall, a.id, wire.CallHead(a.c.Func, a.c.Timeout, a.c.Memory, a.c.Grace > 0), a.c.In)
 	}
 	if len(a.c.In) > large {
 		go write()
@@ -137,6 +144,11 @@ func (a *attempt) step() {
 		if a.catchUp(); !a.over {
 			a.expired(time.Now())
 		}
+	case <-a.looks:
+		a.measure()
+	case <-a.c.Full:
+		a.c.Full = nil
+		a.exceed(OutputLimit)
 	case <-a.c.Stop:
 		a.c.Stop = nil
 		if a.catchUp(); !a.over {
@@ -198,7 +210,7 @@ func (a *attempt) reply(f wire.Frame, now time.Time) {
 		return
 	}
 	a.end.Reply, a.end.Meter, a.end.Body, a.end.Ended = f.Kind, m, body, now
-	if d, ok := a.due(); ok && now.After(d) {
+	if d, l, _ := a.due(); l != NoLimit && now.After(d) {
 		a.end.Overshoot = now.Sub(d)
 	}
 	// A short call may be over before its start is seen here. No limit is
@@ -207,66 +219,6 @@ func (a *attempt) reply(f wire.Frame, now time.Time) {
 		a.end.Started = began
 	}
 	a.over = true
-}
-
-// due returns when the first limit passes, or passed. The idle clock stops
-// where the attempt is being stopped.
-func (a *attempt) due() (time.Time, bool) {
-	if !a.deadline.IsZero() {
-		return a.deadline, true
-	}
-	if a.end.Started.IsZero() {
-		return time.Time{}, false
-	}
-	var d time.Time
-	if a.c.Timeout > 0 {
-		d = a.end.Started.Add(a.c.Timeout)
-	}
-	if a.c.Idle > 0 {
-		if i := a.lastSign.Add(a.c.Idle); d.IsZero() || i.Before(d) {
-			d = i
-		}
-	}
-	return d, !d.IsZero()
-}
-
-// rearm sets the timer to the next thing that is bound to time. A sign of life
-// does not come here: the timer finds at its end that it came too early.
-func (a *attempt) rearm(now time.Time) {
-	next, ok := a.due()
-	switch {
-	case !a.graceEnd.IsZero():
-		next = a.graceEnd
-	case a.end.Started.IsZero():
-		next = a.takeUp
-	case !ok:
-		a.timer.Stop()
-		return
-	}
-	a.timer.Reset(next.Sub(now))
-}
-
-// expired acts on a bound that passed.
-func (a *attempt) expired(now time.Time) {
-	if !a.graceEnd.IsZero() {
-		a.kill()
-		return
-	}
-	if a.end.Started.IsZero() {
-		a.kill() // an idle worker that takes nothing up is broken
-		return
-	}
-	d, ok := a.due()
-	if !ok || now.Before(d) {
-		a.rearm(now)
-		return
-	}
-	a.deadline = d
-	a.end.Limit = IdleLimit
-	if a.c.Timeout > 0 && d.Equal(a.end.Started.Add(a.c.Timeout)) {
-		a.end.Limit = TimeoutLimit
-	}
-	a.stop(now)
 }
 
 // stop is the ladder: ask, wait the grace, kill. An attempt whose start nobody
@@ -320,6 +272,9 @@ func (a *attempt) bury() {
 		a.end.Stuck = true
 	}
 	a.end.Leaked = a.w.closeTree()
+	if a.gauge != nil {
+		a.end.OOM = a.gauge.OOM()
+	}
 	a.drain()
 	if a.end.Reply == 0 {
 		a.end.Ended = a.end.Status.Ended
@@ -331,7 +286,7 @@ func (a *attempt) bury() {
 	if a.end.Ended.Before(a.end.Started) { // its start was in the pipe when it died
 		a.end.Started = a.end.Ended
 	}
-	if d, ok := a.due(); ok && a.end.Ended.After(d) {
+	if d, l, _ := a.due(); l != NoLimit && a.end.Ended.After(d) {
 		a.end.Overshoot = a.end.Ended.Sub(d)
 	}
 }

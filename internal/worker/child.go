@@ -136,9 +136,12 @@ func (s *server) execute() {
 
 // call runs one call and sends its one reply.
 func (s *server) call(f wire.Frame) {
-	name, timeout, in, err := wire.CutCall(f.Payload)
+	name, timeout, memory, in, err := wire.CutCall(f.Payload)
 	if err != nil {
 		os.Exit(ExitProtocol)
+	}
+	if memory > 0 {
+		defer collectBelow(memory)()
 	}
 	c := &Running{server: s, id: f.Call}
 	ctx, cancel := s.begin(c, timeout)

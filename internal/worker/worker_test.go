@@ -174,7 +174,7 @@ func TestReplyBeforeKill(t *testing.T) {
 		}
 	}
 	a.end.Started = time.Now()
-	a.expired(time.Now().Add(time.Second))
+	a.expired(time.Now().Add(time.Millisecond))
 	if a.end.Reply != wire.KindDone || string(a.end.Body) != "x" || !a.end.Gone || a.end.Limit != TimeoutLimit || a.end.Overshoot <= 0 {
 		t.Errorf("got %+v", a.end)
 	}
