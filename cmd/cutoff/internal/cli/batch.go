@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/cutoff-run/cutoff"
@@ -65,12 +66,18 @@ type batchOptions struct {
 	order    bool
 	tag      bool
 	journal  string
+	sync     string
 	progress string
 	dryRun   bool
+	left     leftoversFlag
+
+	again again // what resume and rerun add
 }
 
-func newBatch() *cobra.Command {
-	var o batchOptions
+func newBatch() *cobra.Command { return batchCommand(new(batchOptions)) }
+
+// batchCommand returns the command, which fills in o.
+func batchCommand(o *batchOptions) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:                   "batch [OPTION]... [COMMAND [ARG]...] [::: VALUE... | :::: FILE]",
 		Short:                 "Run a command for each line of input, each under its limits",
@@ -78,17 +85,15 @@ func newBatch() *cobra.Command {
 		Example:               batchExample,
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if cmd.Flags().Changed("jobs") && o.slots < 1 {
-				return usagef("-j %d: at least one task must run at a time", o.slots)
+			if err := o.check(cmd); err != nil {
+				return err
 			}
 			return o.run(cmd.Context(), args)
 		},
 	}
 	f := cmd.Flags()
 	f.SetInterspersed(false) // what follows the command belongs to it
-	f.VarP((*limitFlag)(&o.limits.Timeout), "timeout", "t", "cut a task off after this time (2s, 1m30s, 0.5)")
-	f.VarP((*limitFlag)(&o.limits.Grace), "grace", "g", "at the cutoff send SIGTERM first and kill after this time")
-	f.Var((*limitFlag)(&o.limits.Idle), "idle", "cut a task off when it has written nothing for this time")
+	addLimitFlags(f, &o.limits)
 	f.IntVarP(&o.slots, "jobs", "j", 0, "how many tasks run at a time (default one for each processor)")
 	f.StringVarP(&o.file, "arg-file", "a", "", "read the lines of `FILE` (- is standard input)")
 	f.StringVar(&o.colsep, "colsep", "", "split lines into columns at this regular `EXPRESSION`")
@@ -96,9 +101,38 @@ func newBatch() *cobra.Command {
 	f.BoolVarP(&o.order, "keep-order", "k", false, "show the output in the order of the input")
 	f.BoolVar(&o.tag, "tag", false, "put the line, or the task's id, and a tab before each line of output")
 	f.StringVar(&o.journal, "journal", "", "record every task in a new `FILE` (JSON Lines, docs/JOURNAL.md)")
+	f.StringVar(&o.sync, "sync", "group", "force records to the disk `always`, in groups within a second (group), or never (off)")
 	f.StringVar(&o.progress, "progress", "auto", "auto, plain (lines) or none")
+	f.Var(&o.left, "leftovers", "what happens to processes that a task leaves behind when it ends by itself")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "print the commands and run nothing")
 	return cmd
+}
+
+// addLimitFlags adds the flags of the limits, which batch and rerun share.
+func addLimitFlags(f *pflag.FlagSet, l *cutoff.Limits) {
+	f.VarP((*limitFlag)(&l.Timeout), "timeout", "t", "cut a task off after this time (2s, 1m30s, 0.5)")
+	f.VarP((*limitFlag)(&l.Grace), "grace", "g", "at the cutoff send SIGTERM first and kill after this time")
+	f.Var((*limitFlag)(&l.Idle), "idle", "cut a task off when it has written nothing for this time")
+}
+
+// check refuses flags that contradict each other or cannot be.
+func (o *batchOptions) check(cmd *cobra.Command) error {
+	if cmd.Flags().Changed("jobs") && o.slots < 1 {
+		return usagef("-j %d: at least one task must run at a time", o.slots)
+	}
+	return checkSync(cmd, o.sync, o.journal)
+}
+
+func checkSync(cmd *cobra.Command, sync, file string) error {
+	switch journal.SyncMode(sync) {
+	case journal.SyncAlways, journal.SyncGroup, journal.SyncOff:
+	default:
+		return usagef("--sync %s: use always, group or off", quote(sync))
+	}
+	if cmd.Flags().Changed("sync") && file == "" {
+		return usagef("--sync is about the journal: add --journal FILE")
+	}
+	return nil
 }
 
 // limitFlag is a flag for a limit.
@@ -126,6 +160,12 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { _ = src.close() }()
+	if o.again.resume && src.terminal {
+		return usagef("the lines came from standard input, which this is a terminal of: give them again, as in 'cutoff resume %s < LIST'", o.journal)
+	}
+	for _, f := range o.again.filters {
+		tasks = f.of(tasks)
+	}
 	if o.dryRun {
 		return dryRun(os.Stdout, tasks)
 	}
@@ -145,18 +185,24 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 		}
 	}
 	if o.journal != "" {
-		if opts.Journal, err = o.createJournal(opts); err != nil {
+		if err = o.openJournal(&opts); err != nil {
 			closeView(view)
 			return err
 		}
 	}
 	ctx, release := interruptible(ctx)
 	defer release()
-	sum, err := batch.Run(ctx, batch.CommandRunner{}, tasks, opts)
+	sum, err := batch.Run(ctx, batch.CommandRunner{Leftovers: cutoff.Leftovers(o.left)}, tasks, opts)
 	closeView(view)
 	if opts.Journal != nil {
 		if cerr := opts.Journal.Close(); err == nil {
 			err = cerr
+		}
+	}
+	if err == nil {
+		sum.Missing += o.again.missing()
+		if err := emptyAgain(src, opts.Resume, sum); err != nil {
+			return err
 		}
 	}
 	t.print(os.Stderr, sum, !src.finite)
@@ -250,20 +296,29 @@ func (o *batchOptions) view(opts *batch.Options) (*progress.View, error) {
 	return view, nil
 }
 
-// createJournal starts the journal. What is wrong with the name that was given
-// is a mistake of use; anything else is ours.
-func (o *batchOptions) createJournal(opts batch.Options) (*journal.Writer, error) {
+// openJournal starts the journal, or goes on with it. What is wrong with the
+// name that was given is a mistake of use; anything else is ours.
+func (o *batchOptions) openJournal(opts *batch.Options) (err error) {
 	if o.journal == "-" {
-		return nil, usagef("--journal -: standard output belongs to the tasks; name a file")
+		return usagef("--journal -: standard output belongs to the tasks; name a file")
 	}
 	header := journal.Header{
-		Program: "cutoff " + version(), Slots: opts.Slots, Limits: opts.Limits, Containment: string(proc.Containment()),
+		Program: "cutoff " + version(), Argv: o.again.argv, Slots: opts.Slots, Limits: opts.Limits,
+		Containment: string(proc.Containment()),
 	}
-	w, err := journal.Create(o.journal, header, journal.Options{})
+	with := journal.Options{Sync: journal.SyncMode(o.sync)}
+	if o.again.resume {
+		opts.Journal, opts.Resume, err = journal.Resume(o.journal, header, with)
+	} else {
+		opts.Journal, err = journal.Create(o.journal, header, with)
+	}
 	for _, mistake := range []error{journal.ErrExists, journal.ErrNotJournal, journal.ErrLocked, os.ErrNotExist, os.ErrPermission, syscall.EISDIR} {
 		if errors.Is(err, mistake) {
-			return nil, usageError{err}
+			return usageError{err}
 		}
 	}
-	return w, err
+	if err == nil && o.again.resume {
+		tellState(os.Stderr, o.journal, opts.Resume)
+	}
+	return err
 }

@@ -179,6 +179,7 @@ func commandTask(line string) (batch.Task, error) {
 type source struct {
 	items  iter.Seq2[item, error]
 	finite bool // all of it is at hand
+	stdin  bool
 	// terminal: somebody has to type it.
 	terminal bool
 	close    func() error
@@ -224,7 +225,7 @@ func openSource(sep string, rest []string, file string, stdin *os.File) (source,
 	}
 	if file == "" || file == "-" {
 		terminal := term.IsTerminal(int(stdin.Fd()))
-		return source{items: lines(stdin, "stdin"), terminal: terminal, close: func() error { return nil }}, nil
+		return source{items: lines(stdin, "stdin"), stdin: true, terminal: terminal, close: func() error { return nil }}, nil
 	}
 	f, err := os.Open(file)
 	if err != nil {

@@ -55,7 +55,7 @@ func (t *tally) event(e batch.Event) {
 	if e.Kind == batch.Stopping {
 		t.stop = e.Err
 	}
-	if e.Kind != batch.Ended {
+	if e.Kind != batch.Ended && e.Kind != batch.Skipped {
 		return
 	}
 	id := progress.OneLine(e.Attempt.Task.ID, 200)
@@ -103,10 +103,17 @@ func (t *tally) verdict(sum batch.Summary, rest bool) string {
 		}
 		b.WriteString("; ")
 	}
-	if sum.Tasks == 0 && t.stop == nil {
-		return "no tasks: the input is empty"
+	if n := sum.Missing; n > 0 {
+		fmt.Fprintf(&b, "%s NO MORE IN THE INPUT; ", progress.Count(n))
 	}
-	fmt.Fprintf(&b, "%s in %s: %s ok, %s cut off", progress.Counted(sum.Tasks, "task"), progress.Duration(sum.Wall),
+	if sum.Tasks == 0 && t.stop == nil {
+		return b.String() + "no tasks: the input is empty"
+	}
+	b.WriteString(progress.Counted(sum.Tasks, "task"))
+	if n := sum.Skipped; n > 0 {
+		fmt.Fprintf(&b, ", %s of them done before,", progress.Count(n))
+	}
+	fmt.Fprintf(&b, " in %s: %s ok, %s cut off", progress.Duration(sum.Wall),
 		progress.Count(sum.Outcomes[cutoff.OK]), progress.Count(sum.CutOff()))
 	if sum.CutOff() > 0 {
 		fmt.Fprintf(&b, " (%.1f %% of the time)", 100*sum.CutOffTime.Seconds()/sum.Time.Seconds())

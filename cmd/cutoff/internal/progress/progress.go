@@ -118,6 +118,9 @@ func (v *View) Event(e batch.Event) {
 		if v.width == nil {
 			v.tell(e)
 		}
+	case batch.Skipped:
+		v.counts[e.Result.Outcome]++
+		v.done++
 	case batch.Stopping:
 		v.stopping = true
 	}
