@@ -56,6 +56,11 @@ type Command struct {
 	// when it exits by itself. Zero means that they are killed. If they are
 	// left, a pipe that they still hold is closed at this end.
 	Leftovers Leftovers
+
+	// NoStack spares a cutoff the look at what the command's processes do: then
+	// Result.Stack stays empty, and the stop comes a fraction of a millisecond
+	// sooner, or, for a tree of many processes, up to 50 ms.
+	NoStack bool
 }
 
 // Run starts the command and waits for its end. It returns within the limits
@@ -119,6 +124,7 @@ func (c Command) Start(ctx context.Context) (*Process, error) {
 	p := &Process{
 		limits:  c.Limits,
 		leave:   c.Leftovers == LeaveLeftovers,
+		noStack: c.NoStack,
 		started: time.Now(),
 		tree:    tree,
 		streams: streams,

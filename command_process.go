@@ -18,6 +18,7 @@ import (
 type Process struct {
 	limits  Limits
 	leave   bool // what it leaves behind when it exits by itself
+	noStack bool // do not look at what a limit stops
 	started time.Time
 	tree    *proc.Tree
 	streams *streams
@@ -93,6 +94,7 @@ type stop struct {
 	cause    error     // why the caller stopped it, or nil
 	polite   bool      // it was asked before it was killed
 	memoryBy MemoryBy  // if the limit is Memory
+	seen     string    // what the tree did right before
 }
 
 // wanted reports whether the command was stopped at all.
@@ -109,6 +111,9 @@ func (p *Process) supervise(ctx context.Context) {
 			grace = 0
 		}
 		s.polite = grace > 0
+		if s.limit != "" && !p.noStack {
+			s.seen = p.tree.Snapshot().String()
+		}
 		p.stall.Add(p.tree.Stop(syscall.SIGTERM, grace))
 	}
 	leaked, treeErr := p.closeTree(s)
@@ -177,6 +182,9 @@ func (p *Process) conclude(s stop, leaked int) {
 	}
 	if p.result.Outcome == Memory {
 		p.result.MemoryBy = memoryBy(s.memoryBy, p.tree.OOM())
+	}
+	if p.result.Outcome.CutOff() {
+		p.result.Stack = s.seen
 	}
 	if s.limit == "" { // it may have ended by itself after a limit and before the kill
 		s.deadline = p.firstDeadline()

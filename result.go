@@ -58,7 +58,8 @@ type Result struct {
 	// (a signal ended it, or it is a worker that goes on).
 	ExitCode int `json:"exit_code"`
 	// Signal is the name of the signal that ended the process ("SIGKILL"),
-	// empty if none did.
+	// empty if none did. A worker whose runtime was made to print its stacks by
+	// our SIGQUIT, as the last step before the kill, counts as killed.
 	Signal string `json:"signal,omitempty"`
 	// CoreDumped says that the process left a core dump.
 	CoreDumped bool `json:"core_dumped,omitempty"`
@@ -91,10 +92,20 @@ type Result struct {
 	// OutputBytes is how much it wrote, of which Output is a part. Under
 	// Limits.Output it counts for functions too.
 	OutputBytes int64 `json:"output_bytes,omitempty"`
-	// Stack is where it was. At a cutoff of a function it holds the function's
-	// goroutines, the one that runs it first, at most 64 KiB; of a worker that
-	// gave no answer in time (it was stopped, say) nothing. Of a crash it is the
-	// stack of the panic or of the fatal error of the Go runtime.
+	// Stack is where it was.
+	//
+	// At a cutoff of a function it holds the function's goroutines when it was
+	// killed (if it obeyed the polite stop: when it was asked), the one that
+	// runs the function first, at most 64 KiB. It is empty if the worker gave
+	// no answer in time: it was stopped, say, or caught SIGQUIT and could not be
+	// preempted.
+	//
+	// At a cutoff of a command it is a table of the processes in its tree
+	// right before it was stopped: id, state, processor time, what the main
+	// thread waits for, command line; of many the 64 busiest. Linux only.
+	//
+	// Of a crash it is the stack of the panic or of the fatal error of the Go
+	// runtime.
 	Stack string `json:"stack,omitempty"`
 }
 

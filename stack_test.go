@@ -83,6 +83,53 @@ func stuckHolding() {
 	}
 }
 
+// TestNoStack shows that nobody need be asked, and that who was stopped by the
+// caller is not.
+func TestNoStack(t *testing.T) {
+	p := newPool(t, PoolOptions{Workers: 1, NoStack: true, Limits: Limits{Timeout: short}})
+	_, err := stuck.Call(ctx(t), p, "select")
+	if r := errorAs[*CutoffError](t, err).Result; r.Stack != "" || r.StuckIn() != "" {
+		t.Errorf("nobody wanted to know: %+v", r)
+	}
+	started := make(chan struct{}, 1)
+	p = newPool(t, PoolOptions{Workers: 1, OnEvent: func(e Event) {
+		if e.Kind == CallStarted {
+			started <- struct{}{}
+		}
+	}})
+	c, err := stuck.Start(ctx(t), p, "select")
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-started
+	c.Kill()
+	if _, err := c.Wait(); errorAs[*CanceledError](t, err).Result.Stack != "" {
+		t.Errorf("killed by the caller: %+v", c.Result())
+	}
+}
+
+// TestStuckWithGrace shows that a function which obeys the polite stop has a
+// stack too, that of the moment when it was asked, and that a result within
+// the grace has none.
+func TestStuckWithGrace(t *testing.T) {
+	p := newPool(t, PoolOptions{Workers: 1, Limits: Limits{Timeout: short, Grace: bound}})
+	_, err := polite.Call(ctx(t), p, "error")
+	if r := errorAs[*CutoffError](t, err).Result; r.Signal != "" || r.StuckIn() != "cutoff.politely" {
+		t.Errorf("obeyed, stuck in %q:\n%s", r.StuckIn(), r.Stack)
+	}
+	c, err := polite.Start(ctx(t), p, "value")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Wait(); err != nil || c.Result().Stack != "" {
+		t.Errorf("a result in time: %v, %+v", err, c.Result())
+	}
+	_, err = spin.Call(ctx(t), p.With(Limits{Timeout: short, Grace: short}), 0)
+	if r := errorAs[*CutoffError](t, err).Result; r.Signal != "SIGKILL" || r.StuckIn() != "cutoff.spinForever" {
+		t.Errorf("did not listen, stuck in %q:\n%s", r.StuckIn(), r.Stack)
+	}
+}
+
 // TestStuck cuts functions off that are stuck in every way, and holds that the
 // record says where, that what they printed arrives and what the runtime
 // printed does not, and that the pool goes on.

@@ -8,9 +8,13 @@ import (
 // Where names the place where the first goroutine of a text is: its innermost
 // function that belongs neither to the runtime nor to the standard library,
 // without the directory of its package: "regexp2.(*runner).execute". If there
-// is none it is the innermost function that does not merely wait. It is empty
-// for a text without a goroutine.
+// is none it is the innermost function that does not merely wait. Of a table of
+// processes it is the name of the busiest, and what that waits for. It is empty
+// for any other text.
 func Where(text string) string {
+	if strings.HasPrefix(text, tableHead) {
+		return busiest(text)
+	}
 	all := parse(text)
 	if len(all) == 0 {
 		return ""
@@ -26,6 +30,33 @@ func Where(text string) string {
 		}
 	}
 	return standard
+}
+
+// tableHead begins a table of processes: see proc.Snapshot.
+const tableHead = "     PID STATE "
+
+// busiest names the process that the table marks: "sleep (clock_nanosleep)".
+// Of a path only the last element counts.
+func busiest(table string) string {
+	_, line, ok := strings.Cut(table, "\n*")
+	if !ok {
+		return ""
+	}
+	line, _, _ = strings.Cut(line, "\n")
+	f := strings.Fields(line) // pid, state, time, wait, command
+	if len(f) < 5 {
+		return ""
+	}
+	name := path.Base(f[4])
+	switch state, wait := f[1], f[3]; {
+	case state == "T" || state == "t":
+		return name + " (stopped)"
+	case state == "Z":
+		return name + " (dead, not waited for)"
+	case wait != "-":
+		return name + " (" + wait + ")"
+	}
+	return name
 }
 
 // isStandard reports whether the frame belongs to the standard library: the

@@ -231,8 +231,11 @@ func (a *attempt) stop(now time.Time) {
 	if a.end.Asked {
 		return // by a limit, and now by the caller: the grace goes on
 	}
+	a.takeStack(false) // of a function that obeys it is the only one
+	if a.over {
+		return
+	}
 	a.end.Asked = true
-	a.askStack() // of a function that obeys it is the only one
 	a.graceEnd = now.Add(a.c.Grace)
 	_ = a.w.conn.Write(wire.KindCancel, a.id) // a failure is seen at the pipe
 	a.rearm(now)
@@ -240,7 +243,7 @@ func (a *attempt) stop(now time.Time) {
 
 // kill ends the worker and the attempt.
 func (a *attempt) kill() {
-	a.takeStack()
+	a.takeStack(a.end.Limit != MemoryLimit) // which it would use to take more
 	if a.over && !a.hasQuit {
 		return // a reply came meanwhile
 	}

@@ -13,54 +13,47 @@ import (
 	"github.com/cutoff-run/cutoff/internal/wire"
 )
 
-// How a worker tells where its function is before it is killed for a limit.
+// How a worker tells where its function is before a limit stops it.
+//
 // It is asked first, which costs a fraction of a millisecond: see answer. A
 // worker that has no answer within askBound (its function has no point where
-// it could be preempted, or the only processor is taken) gets SIGQUIT: the
-// runtime's handler runs on whatever thread it hits, needs no scheduler, prints
-// all goroutines to the crash report and ends the process. That takes some ten
-// milliseconds, most of it in pauses that the runtime makes. Whatever has come
-// after stackBound counts, and the kill waits no longer.
+// it could be preempted, or the only processor is taken) gets SIGQUIT if it is
+// to be killed anyway: the runtime's handler runs on whatever thread it hits,
+// needs no scheduler, prints all goroutines to the crash report and ends the
+// process. That takes some ten milliseconds, most of them in pauses that the
+// runtime makes. What has come when stackBound is over counts, and the kill
+// waits no longer.
 const (
 	askBound   = 20 * time.Millisecond
 	stackBound = 50 * time.Millisecond
 )
 
-// askStack asks the worker where the call is and does not wait. The answer
-// comes as a frame.
-func (a *attempt) askStack() {
-	if a.w.noStack || a.end.Started.IsZero() {
-		return
-	}
-	// It fails if the worker is gone, and has room for thousands.
-	_, _ = a.w.ask.Write(binary.LittleEndian.AppendUint64(nil, a.id))
-}
-
-// takeStack finds out where a call is that a limit is about to kill. It goes
-// on taking the worker's messages: a reply that comes meanwhile is a result.
-func (a *attempt) takeStack() {
+// takeStack finds out where a call is that a limit stops, mayQuit if the worker
+// need not live on. It goes on taking the worker's messages: a reply that comes
+// meanwhile is a result.
+func (a *attempt) takeStack(mayQuit bool) {
 	if a.w.noStack || a.end.Limit == NoLimit || a.end.Started.IsZero() || a.w.tree.Stopped() {
 		return
 	}
 	before := a.end.Stack // from the polite stop
 	a.end.Stack = ""
-	a.askStack()
-	quit, bound := time.NewTimer(askBound), time.NewTimer(stackBound)
-	defer quit.Stop()
-	defer bound.Stop()
+	// It fails if the worker is gone, and has room for thousands.
+	_, _ = a.w.ask.Write(binary.LittleEndian.AppendUint64(nil, a.id))
+	asked := time.NewTimer(askBound)
+	defer asked.Stop()
 	for wait := true; wait && a.end.Stack == "" && !a.over; {
 		select {
 		case f, ok := <-a.w.frames:
 			if wait = ok; ok {
 				a.frame(f)
 			}
-		case <-quit.C:
-			wait = a.quit()
+		case <-asked.C:
+			if wait = mayQuit && !a.hasQuit && a.quit(); wait {
+				asked.Reset(stackBound - askBound)
+			}
 		case <-a.w.tree.Exited():
 			wait = false
 		case <-a.c.Kill:
-			wait = false
-		case <-bound.C:
 			wait = false
 		}
 	}
