@@ -144,18 +144,25 @@ func (o Options) plan() []planned {
 	return all
 }
 
-// examine runs the rounds of one line, those of a quiet child two at a time.
+// quietLanes is how many quiet children run at a time. All others run alone.
+const quietLanes = 4
+
+// examine runs the rounds of one line.
 func (s *surgery) examine(ctx context.Context, p *planned) error {
 	lanes := 1
-	if p.subject.Quiet && p.rounds > 1 {
-		lanes = 2
+	if p.subject.Quiet {
+		lanes = min(quietLanes, p.rounds)
 	}
-	todo := make(chan struct{}, p.rounds*(repeats+1)+lanes)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	todo := make(chan struct{}, p.rounds*(repeats+1)+1)
+	defer close(todo)
 	results := make(chan result, lanes)
+	plan := *p
 	for range lanes {
 		go func() {
 			for range todo {
-				r, err := s.round(ctx, *p)
+				r, err := s.round(ctx, plan)
 				results <- result{r, err}
 			}
 		}()
@@ -163,23 +170,24 @@ func (s *surgery) examine(ctx context.Context, p *planned) error {
 	for range p.rounds {
 		todo <- struct{}{}
 	}
-	defer close(todo)
 	var failed error
 	for pending := p.rounds; pending > 0; pending-- {
 		r := <-results
 		switch {
-		case failed != nil: // the other lane's last round, or what is not to run any more
+		case failed != nil: // what was begun before
 		case r.err != nil:
 			failed = r.err
-		case r.invalid != "":
-			if p.Repeated++; p.Repeated > repeats*p.rounds {
-				failed = fmt.Errorf("no valid round: %s", r.invalid)
-				break
-			}
+		case r.invalid == "":
+			p.add(r.round)
+		case p.Repeated == repeats*p.rounds:
+			failed = fmt.Errorf("no valid round: %s", r.invalid)
+		default:
+			p.Repeated++
 			todo <- struct{}{}
 			pending++
-		default:
-			p.add(r.round)
+		}
+		if failed != nil {
+			cancel() // the other rounds
 		}
 	}
 	p.sum()

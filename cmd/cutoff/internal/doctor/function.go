@@ -15,9 +15,11 @@ import (
 
 // functions are what a pool's worker has to be ended in the middle of.
 var functions = []hostile.Child{
-	{Name: "function", Title: "a function that spins", Quiet: false},
-	{Name: "function-setsid", Title: "a function with a process in a session of its own", Quiet: false},
+	{Name: "function", Title: "a function that spins"},
+	{Name: functionSetsid, Title: "a function with a process in a session of its own", Quiet: true},
 }
+
+const functionSetsid = "function-setsid"
 
 // spin is the hostile function: it runs in a worker.
 var spin = cutoff.Register("doctor.spin", func(_ context.Context, s spinner) (none struct{}, err error) {
@@ -27,17 +29,14 @@ var spin = cutoff.Register("doctor.spin", func(_ context.Context, s spinner) (no
 	}
 	defer f.Close()
 	fmt.Fprintf(f, "start %d\n", monotonic())
-	if s.Name == "function-setsid" {
+	if s.Name == functionSetsid {
 		exe, err := os.Executable()
 		if err != nil {
 			return none, err
 		}
-		if err := exec.Command(exe, hostile.Args("setsid", s.Pipe)...).Start(); err != nil { // it says ready
-			return none, err
-		}
-	} else {
-		fmt.Fprintln(f, "ready")
+		return none, exec.Command(exe, hostile.Args("setsid", s.Pipe)...).Run() // it says ready
 	}
+	fmt.Fprintln(f, "ready")
 	for end := time.Now().Add(hostile.Life); time.Now().Before(end); { // never looks at its context
 	}
 	return none, errors.New("nobody ended it")

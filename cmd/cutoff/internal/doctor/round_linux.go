@@ -50,6 +50,8 @@ type patient struct {
 	cmd    *exec.Cmd
 	exited chan struct{}
 	said   words
+	out    *os.File      // the tool's output
+	told   chan struct{} // closed when it is read to its end
 	r      *os.File
 
 	mu    sync.Mutex
@@ -116,7 +118,7 @@ func (s *surgery) admit(p planned) (*patient, error) {
 	if p.subject.Function {
 		argv = callArgs(s.exe, p.subject.Name, a.pipe, p.limit, a.record)
 	}
-	if err := a.begin(argv, p.tool.Env); err != nil {
+	if err := a.begin(s.exe, argv, p.tool.Env); err != nil {
 		a.r.Close()
 		w.Close()
 		return nil, err
@@ -127,12 +129,15 @@ func (s *surgery) admit(p planned) (*patient, error) {
 
 // begin starts the tool, in a session of its own: what a terminal sends comes
 // to us alone. Its output is read and dropped.
-func (a *patient) begin(argv, env []string) error {
+func (a *patient) begin(exe string, argv, env []string) error {
 	out, w, err := os.Pipe()
 	if err != nil {
 		return err
 	}
 	a.cmd = exec.Command(argv[0], argv[1:]...)
+	if argv[0] == exe {
+		a.cmd.Args[0] = program // whatever the file is called
+	}
 	a.cmd.Env = append(os.Environ(), env...)
 	a.cmd.Stdout, a.cmd.Stderr = w, w
 	a.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -142,8 +147,9 @@ func (a *patient) begin(argv, env []string) error {
 		out.Close()
 		return err
 	}
+	a.out, a.told = out, make(chan struct{})
 	go func() {
-		defer out.Close()
+		defer close(a.told)
 		_, _ = io.Copy(&a.said, out)
 	}()
 	go func() {
@@ -275,9 +281,11 @@ func (a *patient) discharge() error {
 		<-a.exited
 	}
 	err := eradicate(a)
-	_ = a.r.SetReadDeadline(time.Now())
-	<-a.gone
-	a.r.Close()
+	for f, read := range map[*os.File]chan struct{}{a.r: a.gone, a.out: a.told} {
+		_ = f.SetReadDeadline(time.Now()) // whoever else holds it: a helper of a peer
+		<-read
+		f.Close()
+	}
 	_ = os.Remove(a.pipe)
 	_ = os.Remove(a.record)
 	return err

@@ -6,10 +6,13 @@ import (
 	"time"
 )
 
+// program is the name that our own tools are called by.
+const program = "cutoff"
+
 // Ours is this program at a containment level.
 func Ours(exe, level string) Tool {
 	return Tool{
-		Name: "cutoff", Level: level, Functions: true,
+		Name: program, Level: level, Functions: true,
 		Env: []string{"CUTOFF_CONTAINMENT=" + level},
 		Command: func(limit time.Duration, record string, child []string) []string {
 			return append([]string{exe, "run", "--signal", "KILL", "--json", record, seconds(limit)}, child...)
