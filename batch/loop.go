@@ -163,6 +163,11 @@ func (l *loop) take(f fed) {
 		l.refuse(n, err)
 		return
 	}
+	if err := l.opts.Ledger.check(&n.attempt.Task, n.record.Identity, n.attempt.Limits); err != nil {
+		l.sum.Hopeless++
+		l.refuse(n, err)
+		return
+	}
 	n.attempt.Number = n.prior.Attempts + 1
 	n.attempt.Slot = l.freeSlot()
 	n.record.Slot = n.attempt.Slot
@@ -223,7 +228,7 @@ func (l *loop) number(t Task) numbered {
 	}
 	n := numbered{attempt: Attempt{Task: t, Seq: l.seq, Limits: t.limits(l.opts.Limits)}}
 	n.record = t.record(l.seq, n.attempt.Limits, l.opts.Limits)
-	if l.opts.Journal != nil || l.opts.Resume != nil {
+	if l.opts.Journal != nil || l.opts.Resume != nil || l.opts.Ledger != nil {
 		n.record.Identity = t.Work().Identity()
 		n.record.Occurrence = l.occurred.Next(n.record.Identity)
 		var known bool
@@ -283,6 +288,7 @@ func (l *loop) end(e ended) {
 	l.running--
 	l.slots = append(l.slots, e.attempt.Slot)
 	l.settle(e)
+	l.opts.Ledger.note(&e.attempt.Task, e.record.Identity, e.attempt.Limits, e.result)
 }
 
 // settle gives a task its outcome: in the journal, then on the screen, then in

@@ -30,6 +30,10 @@ type Options struct {
 	// attempt that had no end is made again, under the next number. Nil means
 	// a batch that begins.
 	Resume *journal.State
+	// Ledger remembers which tasks were cut off, over many batches, and keeps
+	// them from starting as long as nothing has changed. Run does not close
+	// it. Nil means that every task starts.
+	Ledger *Ledger
 	// Stdout and Stderr get the output of the tasks, that of each attempt in
 	// one piece when it has ended. Nil discards it. If writing fails the batch
 	// ends.
@@ -110,6 +114,9 @@ type Summary struct {
 	// no more in the input. They are none of Tasks. Zero if the batch was
 	// stopped before the end of the input.
 	Missing int64
+	// Hopeless is how many did not start because of Options.Ledger. Their
+	// outcome is notstarted.
+	Hopeless int64
 	// Outcomes counts the tasks by outcome.
 	Outcomes map[cutoff.Outcome]int64
 	// Time is the wall time of all attempts together, CutOffTime that of the

@@ -45,8 +45,17 @@ func (t *Task) limits(batch cutoff.Limits) cutoff.Limits {
 	if l.Grace == 0 {
 		l.Grace = batch.Grace
 	}
+	if l.CPU == 0 {
+		l.CPU = batch.CPU
+	}
 	if l.Idle == 0 {
 		l.Idle = batch.Idle
+	}
+	if l.Memory == 0 {
+		l.Memory = batch.Memory
+	}
+	if l.Output == 0 {
+		l.Output = batch.Output
 	}
 	return l
 }
@@ -69,8 +78,8 @@ func (t *Task) Work() journal.Work {
 // checkLimits refuses a computed limit that came out negative, which must not
 // turn into "no limit".
 func checkLimits(l cutoff.Limits) error {
-	if l.Timeout < 0 || l.Grace < 0 || l.Idle < 0 {
-		return fmt.Errorf("batch: a limit is negative (timeout %v, grace %v, idle %v): use a positive duration, or zero for none", l.Timeout, l.Grace, l.Idle)
+	if min(l.Timeout, l.Grace, l.CPU, l.Idle) < 0 || min(l.Memory, l.Output) < 0 {
+		return fmt.Errorf("batch: a limit is negative (%+v): use a positive value, or zero for none", l)
 	}
 	return nil
 }

@@ -67,6 +67,7 @@ type batchOptions struct {
 	tag      bool
 	journal  string
 	sync     string
+	ledger   string
 	progress string
 	dryRun   bool
 	left     leftoversFlag
@@ -102,6 +103,7 @@ func batchCommand(o *batchOptions) *cobra.Command {
 	f.BoolVar(&o.tag, "tag", false, "put the line, or the task's id, and a tab before each line of output")
 	f.StringVar(&o.journal, "journal", "", "record every task in a new `FILE` (JSON Lines, docs/JOURNAL.md)")
 	f.StringVar(&o.sync, "sync", "group", "force records to the disk `always`, in groups within a second (group), or never (off)")
+	f.StringVar(&o.ledger, "ledger", "", "remember in `FILE` what was cut off, and do not start it again until the limit, the command or its files change")
 	f.StringVar(&o.progress, "progress", "auto", "auto, plain (lines) or none")
 	f.Var(&o.left, "leftovers", "what happens to processes that a task leaves behind when it ends by itself")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "print the commands and run nothing")
@@ -184,20 +186,17 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 			view.Event(e)
 		}
 	}
-	if o.journal != "" {
-		if err = o.openJournal(&opts); err != nil {
-			closeView(view)
-			return err
-		}
+	closeFiles, err := o.openFiles(&opts)
+	if err != nil {
+		closeView(view)
+		return err
 	}
 	ctx, release := interruptible(ctx)
 	defer release()
 	sum, err := batch.Run(ctx, batch.CommandRunner{Leftovers: cutoff.Leftovers(o.left)}, tasks, opts)
 	closeView(view)
-	if opts.Journal != nil {
-		if cerr := opts.Journal.Close(); err == nil {
-			err = cerr
-		}
+	if cerr := closeFiles(); err == nil {
+		err = cerr
 	}
 	if err == nil {
 		sum.Missing += o.again.missing()
@@ -294,6 +293,31 @@ func (o *batchOptions) view(opts *batch.Options) (*progress.View, error) {
 		opts.Stdout = view.Writer(os.Stdout)
 	}
 	return view, nil
+}
+
+// openFiles opens the journal and the ledger, where they are wanted.
+func (o *batchOptions) openFiles(opts *batch.Options) (closeAll func() error, err error) {
+	if o.ledger != "" {
+		if opts.Ledger, err = batch.OpenLedger(o.ledger); err != nil {
+			return nil, usageError{err}
+		}
+	}
+	if o.journal != "" {
+		err = o.openJournal(opts)
+	}
+	closeAll = func() (err error) {
+		if opts.Journal != nil {
+			err = opts.Journal.Close()
+		}
+		if opts.Ledger != nil {
+			err = errors.Join(err, opts.Ledger.Close())
+		}
+		return err
+	}
+	if err != nil {
+		_ = closeAll() // err says what is wrong
+	}
+	return closeAll, err
 }
 
 // openJournal starts the journal, or goes on with it. What is wrong with the

@@ -159,9 +159,9 @@ func batchStatus(sum batch.Summary, err error) error {
 		return exitError{code: exitSignalBase + int(syscall.SIGPIPE)} // as the signal would have ended us
 	case err != nil:
 		return exitError{exitOurs, err}
-	case sum.Tasks > sum.Outcomes[cutoff.OK]+sum.CutOff():
+	case sum.Tasks > sum.Outcomes[cutoff.OK]+sum.CutOff()+sum.Hopeless:
 		return exitError{code: exitFailed}
-	case sum.CutOff() > 0:
+	case sum.CutOff()+sum.Hopeless > 0:
 		return exitError{code: exitCutOff}
 	}
 	return nil
