@@ -18,8 +18,8 @@ import (
 const bound = 20 * time.Second
 
 // hostile are trees that try to outlive their end. Each is a shell script that
-// writes a byte to descriptor 3 for each process that is up; every process
-// keeps that descriptor, so that the pipe's end proves that none is left. All
+// writes a byte to descriptor 3 for each process that is up (4 is this test's
+// executable); every process keeps that descriptor, so that the pipe's end proves that none is left. All
 // are bounded in count and in time.
 var hostile = []struct {
 	name   string
@@ -37,7 +37,7 @@ var hostile = []struct {
 	{"ignores signals", `trap '' HUP INT QUIT TERM USR1 USR2 TSTP; (echo >&3; exec sleep 60) & echo >&3; wait`, 2, 1},
 	{"stopped", `sh -c 'echo >&3; kill -STOP $$; exec sleep 60' & echo >&3; wait`, 2, -1}, // without its parent the kernel continues it
 	{"output closed", `exec 0<&- 1>&- 2>&-; (echo >&3; exec sleep 60) & echo >&3; wait`, 2, 1},
-	{"main thread gone", `(CUTOFF_PROC_TEST_HELPER=beheaded setsid /proc/$PPID/exe &); exec sleep 60`, 1, 1},
+	{"main thread gone", `(CUTOFF_PROC_TEST_HELPER=beheaded setsid /proc/self/fd/4 &); exec sleep 60`, 1, 1},
 	{"fork bomb", `f() { echo >&3; [ $1 -eq 0 ] || { f $(($1-1)) & f $(($1-1)) & }; sleep 60; }; f 6`, 60, -1},
 	{"comet", comet, 20, -1},
 }
@@ -98,9 +98,14 @@ func shell(t *testing.T, start starter, script string) *trial {
 	}
 	tr := &trial{t: t, r: r, w: w}
 	t.Cleanup(tr.cleanup)
+	exe, err := os.Open(selfPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exe.Close()
 	tr.tree, err = start(Spec{
 		Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: os.Environ(),
-		Files: []*os.File{nil, nil, os.Stderr, w},
+		Files: []*os.File{nil, nil, os.Stderr, w, exe},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -28,10 +28,12 @@ var _ = helper("program", func() {
 		order, script, _ := strings.Cut(lines.Text(), " ")
 		switch order {
 		case "start":
+			exe, _ := os.Open(selfPath)
 			t, err := Start(Spec{
 				Path: "/bin/sh", Args: []string{"sh", "-c", strings.ReplaceAll(script, "\x01", "\n")},
-				Env: os.Environ(), Files: []*os.File{nil, nil, nil, tell},
+				Env: os.Environ(), Files: []*os.File{nil, nil, nil, tell, exe},
 			})
+			exe.Close()
 			if err == nil {
 				err = KeeperError()
 			}
@@ -39,12 +41,20 @@ var _ = helper("program", func() {
 				fmt.Println("error", err)
 				continue
 			}
-			fmt.Println(t.Level(), keeper.pid)
+			fmt.Println(t.Level(), guard(t))
 		case "exit":
 			os.Exit(0)
 		}
 	}
 })
+
+// guard is the process that ends the tree when the program is gone.
+func guard(t *Tree) int {
+	if h, ok := t.hold.(*pidnsHold); ok {
+		return h.init
+	}
+	return keeper.processID()
+}
 
 func cgroupDir() string {
 	if Containment() != Cgroup {
@@ -64,7 +74,7 @@ type host struct {
 	in     io.WriteCloser
 	out    *bufio.Scanner
 	dir    string // of its cgroup
-	keeper int
+	keeper int    // or the tree's init: see guard
 }
 
 // startProgram starts one that must have the level. as, if not nil, changes how
@@ -122,7 +132,7 @@ func (p *host) start(script string, ready int) {
 	_, _ = fmt.Fprintln(p.in, "start", strings.ReplaceAll(script, "\n", "\x01"))
 	level, pid, _ := strings.Cut(p.answer(), " ")
 	var err error
-	if p.keeper, err = strconv.Atoi(pid); err != nil || level == "error" {
+	if p.keeper, err = strconv.Atoi(pid); err != nil || level == "error" || p.keeper <= 1 {
 		p.t.Fatalf("%s %s", level, pid)
 	}
 	p.ready(ready)
@@ -162,11 +172,15 @@ func eventually(t *testing.T, what string, f func() bool) {
 	}
 }
 
+// isKeeper reports whether the process is a keeper or a namespace's init. An
+// init that is dead already may be seen until everybody who was in its
+// namespace is reaped, by whoever is their parent now.
 func isKeeper(pid int) bool {
 	b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
 	st, ok := readStat(pid)
-	dying := len(b) == 0
-	return ok && !st.dead() && (dying || string(b) == keeperName+"\x00")
+	dying := len(b) == 0 && string(comm) != initName+"\n"
+	return ok && !st.dead() && (dying || string(b) == keeperName+"\x00" || strings.HasPrefix(string(b), initName+"\x00"))
 }
 
 // programLevels are the levels a helper program can have here.
@@ -233,21 +247,23 @@ func TestProgramExits(t *testing.T) {
 }
 
 // TestKeeperStays: signals that a terminal or a service manager sends to all
-// do not end the keeper before the program, and it is out of the program's
-// session.
+// do not end the keeper, or a namespace's init, before the program, and it is
+// out of the program's session.
 func TestKeeperStays(t *testing.T) {
 	for _, level := range programLevels() {
 		t.Run(string(level), func(t *testing.T) {
 			p := startProgram(t, level, nil)
 			p.start(`echo >&3; exec sleep 60`, 1)
-			eventually(t, "the keeper is up", func() bool { return ignores(p.keeper, unix.SIGTERM) })
+			if level != PIDNS { // the init blocks all signals, from before it is there
+				eventually(t, "the keeper is up", func() bool { return ignores(p.keeper, unix.SIGTERM) })
+			}
 			for _, sig := range []syscall.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGTSTP, unix.SIGPIPE} {
 				if err := unix.Kill(p.keeper, sig); err != nil {
 					t.Error(err)
 				}
 			}
-			if st, _ := readStat(p.keeper); st.session != p.keeper {
-				t.Errorf("the keeper's session is %d", st.session)
+			if st, ok := readStat(p.keeper); !ok || st.dead() || st.session != p.keeper {
+				t.Errorf("the keeper is %+v", st)
 			}
 			p.kill()
 			p.gone()
@@ -266,6 +282,9 @@ func ignores(pid int, sig syscall.Signal) bool {
 
 func TestKeeperIsReplaced(t *testing.T) {
 	for _, level := range programLevels() {
+		if level == PIDNS {
+			continue // it needs no keeper
+		}
 		t.Run(string(level), func(t *testing.T) {
 			p := startProgram(t, level, nil)
 			p.start(`echo >&3; exec sleep 60`, 1)
@@ -284,10 +303,27 @@ func TestKeeperIsReplaced(t *testing.T) {
 	}
 }
 
+// TestInitKilled: who kills a namespace's init ends the tree, and no more.
+func TestInitKilled(t *testing.T) {
+	if err := available(PIDNS); err != nil {
+		t.Skip("it cannot be had here:", err)
+	}
+	tr := shell(t, func(s Spec) (*Tree, error) { s.Level = PIDNS; return Start(s) },
+		`(setsid sh -c 'echo >&3; exec sleep 60' &); echo >&3; exec sleep 60`)
+	tr.ready(2)
+	if err := unix.Kill(guard(tr.tree), unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if st := tr.ended(); st.Signal != unix.SIGKILL {
+		t.Errorf("the leader ended with %v", st)
+	}
+	tr.end()
+}
+
 // TestKeeperHoldsNothing: who waits for the end of a descriptor that the
 // program inherited must not wait for the keeper.
 func TestKeeperHoldsNothing(t *testing.T) {
-	p := startProgram(t, Containment(), nil)
+	p := startProgram(t, Sweep, nil)
 	p.start(`echo >&3`, 1)
 	eventually(t, "the keeper lets go", func() bool { return !slices.Contains(p.holders(), p.keeper) && ignores(p.keeper, unix.SIGTERM) })
 	ents, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.keeper))
@@ -341,7 +377,7 @@ func TestAbandonedCgroups(t *testing.T) {
 }
 
 func TestForcedLevel(t *testing.T) {
-	for _, level := range []string{"nonsense", string(Job)} {
+	for _, level := range []string{"nonsense", string(Job), "Cgroup", "cgroup,sweep"} {
 		cmd := exec.Command("/proc/self/exe")
 		cmd.Env = helperEnv(t, "program", containmentVar+"="+level)
 		cmd.Stdin = strings.NewReader("start exit 0\n")

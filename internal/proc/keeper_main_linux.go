@@ -85,7 +85,7 @@ func (n *news) add(b []byte) {
 }
 
 // leniency is how long trees whose leaders got a signal may take to end.
-const leniency = 2 * time.Second
+const leniency = 500 * time.Millisecond
 
 // awaitEnd returns when nothing is left of the trees, or leniency has passed.
 func awaitEnd(dir string, program uint64, told news) {

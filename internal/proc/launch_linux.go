@@ -76,10 +76,12 @@ func launched(r *os.File) error {
 	case n == len(errno):
 		return syscall.Errno(binary.NativeEndian.Uint32(errno[:]))
 	case os.IsTimeout(err):
-		return fmt.Errorf("the launcher did not come up in %v: is a package's init too slow?", launchBound)
+		return errSlowLauncher
 	}
 	return nil // or it was killed: the watch will see
 }
+
+var errSlowLauncher = fmt.Errorf("the launcher did not come up in %v: is a package's init too slow?", launchBound)
 
 // ignoredSignals returns the set of signals that this program ignores: the Go
 // runtime of the launcher would not leave them so.
@@ -98,6 +100,9 @@ func ignoredSignals() uint64 {
 func initMark() {
 	if what, ok := os.LookupEnv(launchVar); ok {
 		becomeCommand(what)
+	}
+	if what, ok := os.LookupEnv(namespaceVar); ok {
+		becomeNamespace(what)
 	}
 	tokens := strings.Split(os.Getenv(treeVar), ",")
 	if m, ok := parseToken(tokens[len(tokens)-1]); ok && mayLimit() {
@@ -120,12 +125,12 @@ const atSecure = 23 // AT_SECURE of <elf.h>
 func becomeCommand(what string) {
 	f := strings.SplitN(what, " ", 3)
 	if len(f) != 3 || privileged() {
-		refuse()
+		refuse(launchVar)
 	}
 	report, err1 := strconv.Atoi(f[0])
 	ignored, err2 := strconv.ParseUint(f[1], 16, 64)
 	if err1 != nil || err2 != nil || !isPipe(report) {
-		refuse()
+		refuse(launchVar)
 	}
 	unix.CloseOnExec(report)
 	_ = os.Unsetenv(launchVar)
@@ -145,8 +150,8 @@ func becomeCommand(what string) {
 }
 
 // refuse ends a process that was told to be a launcher by somebody else.
-func refuse() {
-	_, _ = os.Stderr.WriteString("the environment variable " + launchVar + " is not to be set by hand\n")
+func refuse(name string) {
+	_, _ = os.Stderr.WriteString("the environment variable " + name + " is not to be set by hand\n")
 	os.Exit(127)
 }
 

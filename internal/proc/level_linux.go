@@ -83,6 +83,9 @@ func Start(s Spec) (*Tree, error) {
 func ladder() (all []starter) {
 	for _, l := range known {
 		all = append(all, func(s Spec) (*Tree, error) {
+			if s.MayLive && l == PIDNS {
+				return nil, errNoLevel{l, errPidfile}
+			}
 			start, err := starterOf(l)
 			if err != nil {
 				return nil, errNoLevel{l, err}
@@ -92,6 +95,10 @@ func ladder() (all []starter) {
 	}
 	return all
 }
+
+// errPidfile is why a tree that may be let go gets no PID namespace unless it
+// asks for one.
+var errPidfile = errors.New("a daemon in it would be known by another pid outside than the one it writes to its pidfile")
 
 // startFirst starts a tree at the first level that can be had for it.
 func startFirst(s Spec, levels ...starter) (t *Tree, err error) {

@@ -44,8 +44,9 @@ type Spec struct {
 	// is passed on; what it inherited itself without close-on-exec is, as from
 	// a shell.
 	Files []*os.File
-	// MayLive says that Release may follow instead of Close. It rules out a
-	// level at which everything ends with what holds it.
+	// MayLive says that Release may follow instead of Close. Unless Level asks
+	// for it, such a tree gets no PID namespace: a daemon in one is known by
+	// another pid outside than the one it writes to its pidfile.
 	MayLive bool
 	// Foreground keeps the leader in the caller's process group, so that it
 	// may use the terminal. The zero value gives it a group of its own.

@@ -201,7 +201,7 @@ func TestDescriptors(t *testing.T) {
 	eachLevel(t, func(t *testing.T, start starter) {
 		other := shell(t, start, `echo >&3; exec sleep 60`) // its descriptors are the danger
 		other.ready(1)
-		tr := shell(t, start, `exec 1>&3 2>/dev/null; cd /proc/self/fd; for f in *; do [ $f -lt 4 ] || readlink $f; done; echo end`)
+		tr := shell(t, start, `exec 1>&3 2>/dev/null; cd /proc/self/fd; for f in *; do [ $f -lt 5 ] || readlink $f; done; echo end`)
 		var got strings.Builder
 		for !strings.HasSuffix(got.String(), "end\n") {
 			got.WriteString(tr.read(1))
