@@ -49,9 +49,11 @@ const (
 	// a look takes so long that this would cost more than a fiftieth of a
 	// processor.
 	MemoryInterval = 20 * time.Millisecond
-	lookShare      = 50
-	// cpuInterval bounds how closely the end of the processor time is watched.
+	memoryShare    = 50
+	// cpuInterval bounds how closely the end of the processor time is watched,
+	// for a moment only, so that it may cost more.
 	cpuInterval = 2 * time.Millisecond
+	cpuShare    = 4
 )
 
 // Watch holds a tree against its bounds. It keeps no clock: whoever owns it
@@ -62,6 +64,7 @@ type Watch struct {
 	cpus   int
 	before time.Duration // processor time that does not count
 	kills  OOM           // that do not count
+	cost   time.Duration // of the cheapest look: others were interrupted
 }
 
 // Watch begins to hold the tree against b, from what it has used until now. It
@@ -93,13 +96,7 @@ func (t *Tree) WatchAll(b Bounds) *Watch {
 }
 
 // First is when to look first.
-func (w *Watch) First() time.Duration {
-	next := w.untilCPU(0)
-	if w.bounds.Memory > 0 {
-		next = min(next, MemoryInterval)
-	}
-	return next
-}
+func (w *Watch) First() time.Duration { return w.next(0) }
 
 // Look measures the tree. next is how long the answer Within is good for.
 func (w *Watch) Look() (e Exceeded, next time.Duration) {
@@ -111,33 +108,36 @@ func (w *Watch) Look() (e Exceeded, next time.Duration) {
 	if err != nil {
 		return Within, time.Second // a tree that cannot be measured just now
 	}
-	if w.bounds.Memory > 0 && u.RSS > w.bounds.Memory && w.tree.exactMemory() > w.bounds.Memory {
+	if w.bounds.Memory > 0 && u.RSS > w.bounds.Memory && w.tree.holdsMore(w.bounds.Memory) {
 		return MemoryWatch, 0
 	}
 	used := u.CPU() - w.before
 	if w.bounds.CPU > 0 && used >= w.bounds.CPU {
 		return CPUExceeded, 0
 	}
-	next = w.untilCPU(used)
-	if w.bounds.Memory > 0 {
-		next = min(next, MemoryInterval)
+	if cost := time.Since(began); w.cost == 0 || cost < w.cost {
+		w.cost = cost
 	}
-	return Within, max(next, lookShare*time.Since(began))
+	return Within, w.next(used)
+}
+
+// next is when to look again. The bound on processor time cannot be reached
+// sooner than by all processors together.
+func (w *Watch) next(used time.Duration) time.Duration {
+	next := time.Hour
+	if w.bounds.CPU > 0 {
+		next = max((w.bounds.CPU-used)/time.Duration(w.cpus), cpuInterval, cpuShare*w.cost)
+	}
+	if w.bounds.Memory > 0 {
+		next = min(next, max(MemoryInterval, memoryShare*w.cost))
+	}
+	return next
 }
 
 // OOM is what the kernel's counters say of the time since the watch began.
 func (w *Watch) OOM() OOM {
 	now := w.tree.OOM()
 	return OOM{Own: now.Own - w.kills.Own, Elsewhere: now.Elsewhere - w.kills.Elsewhere}
-}
-
-// untilCPU is how long the bound on processor time certainly holds: it cannot
-// be used up faster than by all processors together.
-func (w *Watch) untilCPU(used time.Duration) time.Duration {
-	if w.bounds.CPU == 0 {
-		return time.Hour
-	}
-	return max((w.bounds.CPU-used)/time.Duration(w.cpus), cpuInterval)
 }
 
 // OOM is what the kernel's counters say of kills in the tree for want of

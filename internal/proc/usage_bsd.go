@@ -16,7 +16,7 @@ type measure struct{ sync.Mutex }
 
 func (*measure) usage(*Tree) (Usage, error) { return Usage{}, errors.ErrUnsupported }
 
-func (t *Tree) exactMemory() int64 { return 0 }
+func (t *Tree) holdsMore(int64) bool { return false }
 
 func (t *Tree) netCPU(time.Duration) {}
 

@@ -45,6 +45,8 @@ type measure struct {
 	sync.Mutex
 	ledger ledger
 	last   Usage
+	// largest is the most that one member alone held at the last look.
+	largest int64
 }
 
 func (m *measure) usage(t *Tree) (Usage, error) {
@@ -62,15 +64,17 @@ func (m *measure) usage(t *Tree) (Usage, error) {
 	}
 	live := make(map[int]times, len(pids))
 	u := Usage{}
+	m.largest = 0
 	for _, pid := range pids {
 		if !hasCounter {
 			if tm, ok := readTimes(pid); ok {
 				live[pid] = tm
 			}
 		}
-		if rss := residentOf(pid); rss > 0 { // the dead have none
+		if rss, own := residentOf(pid); rss > 0 { // the dead have none
 			u.RSS += rss
 			u.Processes++
+			m.largest = max(m.largest, own)
 		}
 	}
 	if !hasCounter {
@@ -163,27 +167,37 @@ func (l *ledger) add(live map[int]times) (u Usage) {
 
 var pageSize = int64(os.Getpagesize())
 
-// residentOf reads the resident memory of a process from statm: "SIZE RESIDENT …".
-func residentOf(pid int) int64 {
+// residentOf reads the resident memory of a process, and what of it is not
+// backed by files nor shared memory, from statm: "SIZE RESIDENT SHARED …".
+func residentOf(pid int) (all, own int64) {
 	var buf [128]byte
 	f := bytes.Fields(buf[:readProc(pid, "statm", buf[:])])
-	if len(f) < 2 {
-		return 0
+	if len(f) < 3 {
+		return 0, 0
 	}
-	n, _ := strconv.ParseInt(string(f[1]), 10, 64)
-	return n * pageSize
+	resident, _ := strconv.ParseInt(string(f[1]), 10, 64)
+	shared, _ := strconv.ParseInt(string(f[2]), 10, 64)
+	return resident * pageSize, (resident - shared) * pageSize
 }
 
-// exactMemory is what the members hold of memory that the kernel cannot drop:
-// a page that several of them share counts once, and mapped files do not count.
-// It walks the members' page tables, so it is asked only when the resident
-// memory, which is never less, is above the limit.
-func (t *Tree) exactMemory() (sum int64) {
+// holdsMore reports whether the members hold more memory than limit that the
+// kernel cannot drop: a page that several of them share counts once, and mapped
+// files do not count. It is asked only when the resident memory, which is never
+// less, is above the limit. That of one member alone is known from the last
+// look; else the page tables of all are walked, which takes its time.
+func (t *Tree) holdsMore(limit int64) bool {
+	t.measure.Lock()
+	largest := t.measure.largest
+	t.measure.Unlock()
+	if largest > limit {
+		return true
+	}
 	pids, _ := t.hold.(census).pids(t)
+	var sum int64
 	for _, pid := range pids {
 		sum += holdingOf(pid)
 	}
-	return sum
+	return sum > limit
 }
 
 func holdingOf(pid int) int64 {
@@ -198,7 +212,8 @@ func holdingOf(pid int) int64 {
 			return private + shared
 		}
 	}
-	return residentOf(pid)
+	all, _ := residentOf(pid)
+	return all
 }
 
 // kibOf reads a line such as "RssAnon:   5120 kB".

@@ -40,10 +40,8 @@ func (*measure) usage(t *Tree) (Usage, error) {
 	}, os.NewSyscallError("QueryInformationJobObject", err)
 }
 
-func (t *Tree) exactMemory() int64 {
-	u, _ := t.Usage()
-	return u.RSS
-}
+// holdsMore: the job's account is exact.
+func (t *Tree) holdsMore(int64) bool { return true }
 
 func (t *Tree) netCPU(time.Duration) {}
 
