@@ -158,7 +158,7 @@ func TestHostile(t *testing.T) {
 		{"close stdout", OK, -1, "", "", "", kept},
 		{"goroutines", OK, -1, "", "", "", replaced},
 		{"short-lived", OK, -1, "", "", "", either},
-		{"child", OK, -1, "", "", "", kept},
+		{"child", OK, -1, "", "", "", replaced},
 		{"unset env", OK, -1, "", "", "", kept},
 		{"lock", OK, -1, "", "", "", kept},
 		{"signals", Timeout, -1, "SIGKILL", "", "", replaced},
