@@ -206,7 +206,7 @@ func TestDocumentIdentity(t *testing.T) {
 	if !strings.Contains(section(t, "Damage"), "longer than "+strconv.Itoa(maxLine>>20)+" MiB") {
 		t.Error("the document names another bound for records")
 	}
-	if !strings.Contains(section(t, "Durability"), "within one second") || DefaultWindow != time.Second {
+	if !strings.Contains(section(t, "Durability"), "which is one second") || DefaultWindow != time.Second {
 		t.Error("the document names another window")
 	}
 }

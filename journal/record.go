@@ -33,8 +33,8 @@ func (*Ended) kind() string   { return kindEnded }
 // Header opens a journal, and opens again each later run that goes on in the
 // same file; the records after it belong to that run.
 //
-// [Create] and [Append] set Type, Format, Major, Minor and Sync, and fill in
-// what is zero among Time, Argv, Dir, Host, PID, OS, Arch and Cores.
+// [Create] and [Append] set Type, Format, Major, Minor, Sync and SyncWindow, and
+// fill in what is zero among Time, Argv, Dir, Host, PID, OS, Arch and Cores.
 type Header struct {
 	Type   string `json:"type"`   // "header"
 	Format string `json:"format"` // "cutoff-journal"
@@ -67,6 +67,8 @@ type Header struct {
 	Limits cutoff.Limits `json:"limits"`
 	// Sync says when records reached the disk: "always", "group" or "off".
 	Sync SyncMode `json:"sync"`
+	// SyncWindow is within what time they did, with SyncGroup.
+	SyncWindow time.Duration `json:"sync_window_ns,omitempty"`
 }
 
 // Task says which task a record is about, and which it is among its equals.

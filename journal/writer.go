@@ -144,6 +144,9 @@ func open(f *os.File, path string, h Header, opts Options, check checker) (w *Wr
 		}
 	}
 	h.fill(opts.Sync)
+	if opts.Sync == SyncGroup {
+		h.SyncWindow = opts.Window
+	}
 	line, err := encode(&h)
 	if err != nil {
 		return nil, err

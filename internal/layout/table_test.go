@@ -50,7 +50,7 @@ bench/...:                     *
 tests of all:                  internal/leak
 tests of batch:                batch/batchtest
 tests of examples/...:         internal/readme
-tests of cmd/cutoff/...:       github.com/rogpeppe/go-internal
+tests of cmd/cutoff/...:       github.com/rogpeppe/go-internal github.com/santhosh-tekuri/jsonschema
 `
 
 // forTests are the packages that only tests may import, whatever stands above

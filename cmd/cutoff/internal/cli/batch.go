@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/cutoff-run/cutoff"
@@ -71,6 +70,7 @@ type batchOptions struct {
 	progress string
 	dryRun   bool
 	left     leftoversFlag
+	level    levelFlag
 
 	again again // what resume and rerun add
 }
@@ -94,7 +94,7 @@ func batchCommand(o *batchOptions) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.SetInterspersed(false) // what follows the command belongs to it
-	addLimitFlags(f, &o.limits)
+	addLimitFlags(cmd, &o.limits)
 	f.IntVarP(&o.slots, "jobs", "j", 0, "how many tasks run at a time (default one for each processor)")
 	f.StringVarP(&o.file, "arg-file", "a", "", "read the lines of `FILE` (- is standard input)")
 	f.StringVar(&o.colsep, "colsep", "", "split lines into columns at this regular `EXPRESSION`")
@@ -106,12 +106,14 @@ func batchCommand(o *batchOptions) *cobra.Command {
 	f.StringVar(&o.ledger, "ledger", "", "remember in `FILE` what was cut off, and do not start it again until the limit, the command or its files change")
 	f.StringVar(&o.progress, "progress", "auto", "auto, plain (lines) or none")
 	f.Var(&o.left, "leftovers", "what happens to processes that a task leaves behind when it ends by itself")
+	f.Var(&o.level, "containment", "what must hold each task's processes together; auto is the strongest to be had here")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "print the commands and run nothing")
 	return cmd
 }
 
 // addLimitFlags adds the flags of the limits, which batch and rerun share.
-func addLimitFlags(f *pflag.FlagSet, l *cutoff.Limits) {
+func addLimitFlags(cmd *cobra.Command, l *cutoff.Limits) {
+	f := cmd.Flags()
 	f.VarP((*limitFlag)(&l.Timeout), "timeout", "t", "cut a task off after this time (2s, 1m30s, 0.5)")
 	f.VarP((*limitFlag)(&l.Grace), "grace", "g", "at the cutoff send SIGTERM first and kill after this time")
 	f.Var((*limitFlag)(&l.Idle), "idle", "cut a task off when it has written nothing for this time")
@@ -193,7 +195,7 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 	}
 	ctx, release := interruptible(ctx)
 	defer release()
-	sum, err := batch.Run(ctx, batch.CommandRunner{Leftovers: cutoff.Leftovers(o.left)}, tasks, opts)
+	sum, err := batch.Run(ctx, batch.CommandRunner{Leftovers: cutoff.Leftovers(o.left), Containment: string(o.level)}, tasks, opts)
 	closeView(view)
 	if cerr := closeFiles(); err == nil {
 		err = cerr
@@ -326,9 +328,13 @@ func (o *batchOptions) openJournal(opts *batch.Options) (err error) {
 	if o.journal == "-" {
 		return usagef("--journal -: standard output belongs to the tasks; name a file")
 	}
+	level, err := proc.Find(proc.Level(o.level))
+	if err != nil {
+		return err
+	}
 	header := journal.Header{
 		Program: "cutoff " + version(), Argv: o.again.argv, Slots: opts.Slots, Limits: opts.Limits,
-		Containment: string(proc.Containment()),
+		Containment: string(level),
 	}
 	with := journal.Options{Sync: journal.SyncMode(o.sync)}
 	if o.again.resume {

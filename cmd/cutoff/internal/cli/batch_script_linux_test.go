@@ -9,7 +9,7 @@ import (
 func TestBatchScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata/batch",
-		Setup: setupRun,
+		Setup: withSchema(setupRun),
 		Cmds:  runCommands,
 	})
 }

@@ -80,7 +80,7 @@ func rerunCommand(o *rerunOptions) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringSliceVar(&o.only, "only", cutOffs(), "run the tasks with these `OUTCOMES` again")
-	addLimitFlags(f, &o.limits)
+	addLimitFlags(cmd, &o.limits)
 	f.IntVarP(&o.slots, "jobs", "j", 0, "how many tasks run at a time (default as in the batch)")
 	f.StringVar(&o.journal, "journal", "", "record every task in a new `FILE` (default JOURNAL with .rerun-N in its name)")
 	f.StringVar(&o.sync, "sync", "group", "force records to the disk `always`, in groups within a second (group), or never (off)")

@@ -9,7 +9,7 @@ import (
 func TestResumeScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:   "testdata/resume",
-		Setup: setupRun,
+		Setup: withSchema(setupRun),
 		Cmds:  runCommands,
 	})
 }
