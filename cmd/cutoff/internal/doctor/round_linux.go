@@ -89,9 +89,11 @@ func (s *surgery) round(ctx context.Context, p planned) (r round, err error) {
 		return r, nil
 	}
 	r.survivors, r.gone = len(holders(a.pipe)), never
-	if a.isGone() {
+	switch {
+	case r.survivors > 0:
+	case a.isGone():
 		r.gone = time.Duration(a.end - zero)
-	} else if r.survivors == 0 {
+	default:
 		r.survivors = 1 // the pipe is held by what we cannot see
 	}
 	return r, nil

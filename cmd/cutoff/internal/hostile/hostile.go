@@ -48,8 +48,8 @@ const Life = 20 * time.Second
 
 // The bounds of the children.
 const (
-	bombProcesses = 120       // alive at once
-	bombReady     = 60        // of them, and the bomb has gone off
+	bombProcesses = 64        // alive at once
+	bombReady     = 32        // of them, and the bomb has gone off
 	descendants   = 1000      // of "thousand"
 	zombies       = 300       // at once
 	comets        = 2         // chains of processes
