@@ -57,6 +57,13 @@ type Command struct {
 	// left, a pipe that they still hold is closed at this end.
 	Leftovers Leftovers
 
+	// Containment is the means that must hold the command's process tree:
+	// "cgroup", "pidns" or "sweep" on Linux (docs/CONTAINMENT.md). Where it
+	// cannot be had the start fails and says why. "" and "auto" mean the
+	// strongest that can be had, unless the environment variable
+	// CUTOFF_CONTAINMENT names one. Result.Containment says which it was.
+	Containment string
+
 	// NoStack spares a cutoff the look at what the command's processes do: then
 	// Result.Stack stays empty, and the stop comes a fraction of a millisecond
 	// sooner, or, for a tree of many processes, up to 50 ms.
@@ -96,6 +103,10 @@ func (c Command) Start(ctx context.Context) (*Process, error) {
 	if ctx.Err() != nil {
 		return nil, &CanceledError{Cause: context.Cause(ctx), Result: notStarted}
 	}
+	level, err := proc.ParseLevel(c.Containment)
+	if err != nil {
+		return nil, fmt.Errorf("cutoff: Command.Containment: %w", err)
+	}
 	cmd := exec.Command(c.Path, c.Args...) // for the look-up; it is never run
 	cmd.Env, cmd.Dir = c.Env, c.Dir
 	if cmd.Err == nil && c.Path == "" {
@@ -109,6 +120,7 @@ func (c Command) Start(ctx context.Context) (*Process, error) {
 		return nil, fmt.Errorf("cutoff: pipes for %s: %w", c.Path, err)
 	}
 	tree, err := proc.Start(proc.Spec{
+		Level: level,
 		Path:  cmd.Path,
 		Args:  cmd.Args,
 		Env:   cmd.Environ(),

@@ -68,6 +68,7 @@ func newEngine(o PoolOptions) (*engine, error) {
 		empty:   make(chan struct{}),
 	}
 	e.config = worker.Config{
+		Level:       proc.Level(o.Containment),
 		Path:        executable(),
 		Args:        []string{os.Args[0], "[cutoff worker]"},
 		Env:         o.Env,
@@ -76,7 +77,11 @@ func newEngine(o PoolOptions) (*engine, error) {
 		Bound:       o.StartTimeout,
 		Abort:       e.abort,
 	}
-	e.stats.Containment = string(proc.Containment())
+	level, err := proc.Find(proc.Level(o.Containment))
+	if err != nil {
+		return nil, fmt.Errorf("cutoff: %w", err)
+	}
+	e.stats.Containment = string(level)
 	m, err := e.launch()
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/cutoff-run/cutoff/internal/proc"
 	"github.com/cutoff-run/cutoff/internal/worker"
 )
 
@@ -54,6 +55,12 @@ type PoolOptions struct {
 	// Result.Stack stays empty, and the kill comes up to a millisecond sooner,
 	// or, for a function that cannot even be preempted, up to 50 ms.
 	NoStack bool
+	// Containment is the means that must hold each worker's process tree:
+	// "cgroup", "pidns" or "sweep" on Linux (docs/CONTAINMENT.md). Where it
+	// cannot be had NewPool fails and says why. "" and "auto" mean the
+	// strongest that can be had, unless the environment variable
+	// CUTOFF_CONTAINMENT names one. Stats.Containment says which it is.
+	Containment string
 	// Logger is told of workers that start, end, and fail. Nil means silence.
 	Logger *slog.Logger
 	// OnEvent is told of everything that happens to calls and workers, from
@@ -79,6 +86,11 @@ func (o *PoolOptions) check() error {
 			return fmt.Errorf("cutoff: PoolOptions.%s is negative (%d): leave it zero for the default", f.name, f.n)
 		}
 	}
+	level, err := proc.ParseLevel(o.Containment)
+	if err != nil {
+		return fmt.Errorf("cutoff: PoolOptions.Containment: %w", err)
+	}
+	o.Containment = string(level)
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}

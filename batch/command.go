@@ -16,6 +16,9 @@ type CommandRunner struct {
 	// Leftovers says what becomes of processes that a task leaves behind when
 	// it ends by itself. Zero means that they are killed.
 	Leftovers cutoff.Leftovers
+	// Containment is what must hold each task's process tree; "" means the
+	// strongest that can be had. See cutoff.Command.Containment.
+	Containment string
 }
 
 // Run implements [Runner].
@@ -36,7 +39,8 @@ func (r CommandRunner) Run(ctx context.Context, a Attempt) (cutoff.Result, error
 		Stderr: a.Stderr,
 		Limits: a.Limits,
 
-		Leftovers: r.Leftovers,
+		Leftovers:   r.Leftovers,
+		Containment: r.Containment,
 	}
 	if r.Env != nil || t.Env != nil {
 		env := r.Env

@@ -371,6 +371,9 @@ func (h *pidnsHold) pids(*Tree) (pids []int, err error) {
 	return pids, nil
 }
 
+// roots are the orphans, which the init adopts (see snapshot_linux.go).
+func (h *pidnsHold) roots(*Tree, time.Time) []int { return childrenOf(h.init) }
+
 // namespaceHint looks for the switches that distributions have.
 func namespaceHint() string {
 	for _, sw := range []struct{ file, off, hint string }{

@@ -21,6 +21,7 @@ import (
 
 // Config says how to start a worker.
 type Config struct {
+	Level          proc.Level      // what must hold the worker; "" = the strongest that can be had
 	Path           string          // the program's own executable
 	Args           []string        // argv, argv[0] included
 	Env            []string        // the whole environment; EnvVar is added
@@ -98,6 +99,7 @@ func (w *Worker) spawn(cfg Config, secret uint64) error {
 	child[1], child[2], child[fdCrash] = cfg.Stdout, cfg.Stderr, w.crash
 	var e error
 	w.tree, e = proc.Start(proc.Spec{
+		Level: cfg.Level,
 		Path:  cfg.Path,
 		Args:  cfg.Args,
 		Env:   append(cfg.Env[:len(cfg.Env):len(cfg.Env)], EnvVar+"="+strconv.FormatUint(secret, 16)),
