@@ -53,12 +53,12 @@ type Summary struct {
 	// Damage is what was in the journal and is no record.
 	Damage
 
-	settled   [numClasses]histogram // the last attempt of every settled task
-	retried   int64                 // attempts that another one followed
-	begun     int64                 // tasks that have started in this run
-	begunDone int64                 // and those of them that are settled
-	crashed   int64                 // settled tasks of classFailed that crashed
-	ownLimit  int64                 // settled tasks with a cutoff of their own
+	settled  [numClasses]histogram // the last attempt of every settled task
+	retried  int64                 // attempts that another one followed
+	open     int64                 // attempts of this run that have no end yet
+	waits    map[taskKey]struct{}  // tasks of this run that wait for another attempt
+	crashed  int64                 // settled tasks of classFailed that crashed
+	ownLimit int64                 // settled tasks with a cutoff of their own
 
 	rows     map[taskKey]int // index into order
 	order    []row
@@ -84,6 +84,7 @@ func keyOf(t *journal.Task) taskKey {
 
 // row is a task in a figure: its latest attempt.
 type row struct {
+	key      taskKey
 	name     string
 	class    class
 	wall     time.Duration
@@ -104,7 +105,7 @@ func Collect(r io.Reader) (*Summary, error) {
 	return s, nil
 }
 
-func newSummary() *Summary { return &Summary{rows: map[taskKey]int{}} }
+func newSummary() *Summary { return &Summary{rows: map[taskKey]int{}, waits: map[taskKey]struct{}{}} }
 
 // finish is called once, behind the last record.
 func (s *Summary) finish(d Damage) {
@@ -131,7 +132,8 @@ func (s *Summary) header(h *journal.Header) {
 	s.runs++
 	s.Header = *h
 	s.runStart, s.last = h.Time, h.Time
-	s.begun, s.begunDone = 0, 0
+	s.open = 0
+	clear(s.waits)
 	s.settled[classCanceled], s.settled[classNotStarted] = histogram{}, histogram{}
 }
 
@@ -139,9 +141,8 @@ func (s *Summary) closeRun() { s.Elapsed += s.last.Sub(s.runStart) }
 
 func (s *Summary) started(r *journal.Started) {
 	s.saw(r.Time)
-	if r.Attempt <= 1 {
-		s.begun++
-	}
+	s.open++
+	delete(s.waits, keyOf(&r.Task))
 	s.put(&r.Task, row{class: classNoEnd, attempt: r.Attempt})
 }
 
@@ -152,12 +153,13 @@ func (s *Summary) ended(r *journal.Ended) {
 	if c == classCutOff {
 		s.CutOffWork += r.Wall
 	}
+	if r.Attempt > 0 {
+		s.open--
+	}
 	if r.Retry {
 		s.retried++
+		s.waits[keyOf(&r.Task)] = struct{}{}
 		return // the row stays that of a task without an end
-	}
-	if r.Attempt > 0 {
-		s.begunDone++
 	}
 	if r.Outcome == cutoff.Crashed {
 		s.crashed++
@@ -190,6 +192,7 @@ func (s *Summary) put(t *journal.Task, r row) {
 		r.ownLimit, r.limit = true, t.Limits.Timeout
 	}
 	key := keyOf(t)
+	r.key = key
 	if i, ok := s.rows[key]; ok {
 		s.order[i] = r
 		return
@@ -246,7 +249,7 @@ func (s *Summary) className(c class) string {
 // count returns the number of tasks of a class.
 func (s *Summary) count(c class) int64 {
 	if c == classNoEnd {
-		return max(s.begun-s.begunDone, 0)
+		return max(s.open, 0) + int64(len(s.waits))
 	}
 	return s.settled[c].n
 }

@@ -11,10 +11,12 @@ import (
 type detail struct {
 	*Summary
 	attempts int64
+	work     [numClasses]time.Duration // wall time of all attempts
 	sample   [numClasses]reservoir
 	slow     slowest
 	cutOff   groups // settled tasks that were cut off
 	failed   groups // settled tasks that failed or crashed
+	stuck    bool   // cutOff tells where
 	lanes    *lanes
 
 	first   journal.Header // of the first run
@@ -58,7 +60,7 @@ func collectDetail(r io.Reader) (*detail, error) {
 }
 
 func (d *detail) begin(h *journal.Header) {
-	d.offset = d.Elapsed
+	d.offset = min(max(d.Elapsed, 0), maxBatch)
 	switch {
 	case d.runs == 1:
 		d.first = *h
@@ -71,12 +73,13 @@ func (d *detail) begin(h *journal.Header) {
 
 // since returns the time of the batch at a moment of the present run.
 func (d *detail) since(t time.Time) time.Duration {
-	return d.offset + max(t.Sub(d.runStart), 0)
+	return min(d.offset+min(max(t.Sub(d.runStart), 0), maxBatch), maxBatch)
 }
 
 func (d *detail) add(a *attempt) error {
-	d.attempts++
 	begin, c := d.since(a.start()), a.class()
+	d.attempts++
+	d.work[c] += a.Wall
 	item := func() *kept { return keep(a, begin) }
 	d.sample[c].offer(item)
 	if c == classNotStarted {
@@ -100,11 +103,23 @@ func (d *detail) add(a *attempt) error {
 	}
 	switch c {
 	case classCutOff:
-		d.cutOff.add(a, reasonOf(a), "")
+		d.addStuck(a, item)
 	case classFailed:
-		d.failed.add(a, reasonOf(a), "")
+		d.failed.add(a, reasonOf(a), "", item)
 	}
 	return nil
+}
+
+// addStuck counts a task by where it was when it was cut off, as far as that is
+// known, and else by its limit.
+func (d *detail) addStuck(a *attempt, item func() *kept) {
+	where := a.StuckIn()
+	if where == "" {
+		d.cutOff.add(a, reasonOf(a), "", item)
+		return
+	}
+	d.cutOff.add(a, where, a.Stack, item)
+	d.stuck = true
 }
 
 // shown returns the attempts that a report lists, by class, and how many there

@@ -290,7 +290,7 @@ func TestHostileTexts(t *testing.T) {
 	for _, name := range []string{"=cmd|' /C calc'!A0", "@SUM(1)", "-2+3", "-2.5", "+x"} {
 		s.add(name, cutoff.Failed, 1)
 	}
-	for _, f := range []Format{CSV, JUnit, JobLog, Text} {
+	for _, f := range []Format{CSV, JUnit, JobLog, Text, HTML} {
 		for _, r := range string(write(t, s, f)) {
 			if r < ' ' && r != '\n' && r != '\t' || r == '\u202e' || r == '\u2066' {
 				t.Errorf("%s: the character %q came through", f, r)
@@ -311,7 +311,7 @@ func TestEmpty(t *testing.T) {
 	s := newSample(t, sec)
 	for _, f := range Formats {
 		_, err := Write(io.Discard, f, bytes.NewReader(s.bytes()))
-		if looked := f == SVG || f == PNG || f == Text; looked != (err == ErrNoTasks) || !looked && err != nil {
+		if looked := f == HTML || f == SVG || f == PNG || f == Text; looked != (err == ErrNoTasks) || !looked && err != nil {
 			t.Errorf("%s: error %v", f, err)
 		}
 	}

@@ -5,31 +5,27 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cutoff-run/cutoff"
 )
 
 // A group is tasks that ended for one reason.
 type group struct {
 	title    string // in one line
 	detail   string // what stands below it, as a stack
-	outcome  string
+	kind     cutoff.Outcome
 	n        int64
 	wall     time.Duration
 	longest  time.Duration
-	examples []example
-}
-
-// example is one task of a group.
-type example struct {
-	seq  int64
-	run  int
-	name string
+	examples []*kept
 }
 
 const (
 	maxGroups   = 500 // that are told apart while reading
 	shownGroups = 20
 	maxExamples = 3
-	groupTitle  = 200 // bytes
+	groupTitle  = 200  // bytes
+	groupDetail = 4000 // bytes
 )
 
 // groups counts by reason in bounded memory: reasons that come after the first
@@ -39,8 +35,8 @@ type groups struct {
 	other group
 }
 
-// add counts a task. The key tells groups apart.
-func (g *groups) add(a *attempt, title, detail string) {
+// add counts a task; item is called if it becomes an example.
+func (g *groups) add(a *attempt, title, detail string, item func() *kept) {
 	if g.byKey == nil {
 		g.byKey = map[string]*group{}
 	}
@@ -52,14 +48,14 @@ func (g *groups) add(a *attempt, title, detail string) {
 	case len(g.byKey) == maxGroups:
 		at = &g.other
 	default:
-		at = &group{title: title, detail: detail, outcome: strings.Clone(string(a.Outcome))}
+		at = &group{title: title, detail: escapeLines(ends(detail, groupDetail)), kind: cutoff.Outcome(strings.Clone(string(a.Outcome)))}
 		g.byKey[key] = at
 	}
 	at.n++
 	at.wall += a.Wall
 	at.longest = max(at.longest, a.Wall)
 	if len(at.examples) < maxExamples {
-		at.examples = append(at.examples, example{a.Seq, a.run, ends1(escapeLine(nameOf(&a.Task)), keptName)})
+		at.examples = append(at.examples, item())
 	}
 }
 
@@ -70,7 +66,7 @@ func (g *groups) top() (shown []*group, rest group) {
 		shown = append(shown, at)
 	}
 	slices.SortFunc(shown, func(a, b *group) int {
-		return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(b.wall, a.wall), strings.Compare(a.outcome, b.outcome), strings.Compare(a.title, b.title))
+		return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(b.wall, a.wall), cmp.Compare(a.kind, b.kind), strings.Compare(a.title, b.title))
 	})
 	for _, at := range shown[min(len(shown), shownGroups):] {
 		rest.n += at.n

@@ -74,7 +74,7 @@ func (j *junit) open() {
 	s := j.s
 	failed := s.count(classFailed) - s.crashed
 	failedElse := s.count(classCutOff) + s.crashed + s.count(classCanceled) + s.count(classNoEnd)
-	counts := fmt.Sprintf(`tests="%d" failures="%d" errors="%d" time="%s"`, s.Tasks(), failed, failedElse, seconds(s.Elapsed))
+	counts := fmt.Sprintf(`tests="%d" failures="%d" errors="%d" time=%q`, s.Tasks(), failed, failedElse, seconds(s.Elapsed))
 	j.printf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"cutoff\" %s>\n", counts)
 	j.printf("  <testsuite name=\"cutoff batch\" %s skipped=\"%d\" timestamp=\"%s\" hostname=\"", counts, s.count(classNotStarted), s.Header.Time.UTC().Format("2006-01-02T15:04:05"))
 	j.text(escapeLine(s.Header.Host))

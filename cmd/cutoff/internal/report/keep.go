@@ -23,6 +23,7 @@ type kept struct {
 	class    class
 	outcome  cutoff.Outcome
 	reason   string
+	stuck    string // where it was when it was cut off
 	attempt  int
 	slot     int
 	retry    bool
@@ -57,7 +58,7 @@ func keep(a *attempt, begin time.Duration) *kept {
 		run: a.run, seq: a.Seq,
 		name:    ends1(escapeLine(nameOf(&a.Task)), keptName),
 		command: ends1(command, keptCommand), whole: len(command) <= keptCommand,
-		class: a.class(), outcome: a.Outcome, reason: ends1(escapeLine(reasonOf(a)), keptReason),
+		class: a.class(), outcome: a.Outcome, reason: ends1(escapeLine(reasonOf(a)), keptReason), stuck: ends1(escapeLine(a.StuckIn()), groupTitle),
 		attempt: a.Attempt, slot: a.Slot, retry: a.Retry,
 		begin: begin, wall: a.Wall, limit: a.limits().Timeout, cpu: a.User + a.System, maxRSS: a.MaxRSS,
 		overrun: a.Overshoot, stalled: a.Stalled, leaked: a.Leaked,
@@ -112,7 +113,7 @@ type slowest struct {
 	items []*kept // the longest first
 }
 
-const maxSlowest = 50
+const maxSlowest = 20
 
 func (s *slowest) offer(wall time.Duration, item func() *kept) {
 	if len(s.items) == maxSlowest && wall <= s.items[maxSlowest-1].wall {

@@ -1,9 +1,6 @@
 package report
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // lanes is what each slot did over the time of the batch, in memory that grows
 // neither with the number of attempts nor with the length of the batch: when
@@ -25,14 +22,17 @@ type laneBin [numClasses]time.Duration
 const (
 	laneBins = 512
 	maxLanes = 32
+	// maxBatch is 73 years: only a made up journal, or a broken clock, has
+	// more, and sums of it stay in their type.
+	maxBatch = time.Duration(1) << 61
 )
 
 func newLanes() *lanes { return &lanes{bin: time.Microsecond, slots: 1} }
 
 // add records an attempt that ran from begin to end in slot.
 func (l *lanes) add(slot int, c class, begin, end time.Duration) {
-	begin = max(begin, 0)
-	end = max(end, begin)
+	begin = min(max(begin, 0), maxBatch)
+	end = min(max(end, begin), maxBatch)
 	l.reach(end)
 	lane := l.lane(slot)
 	first, last := int(begin/l.bin), int(end/l.bin)
@@ -44,7 +44,7 @@ func (l *lanes) add(slot int, c class, begin, end time.Duration) {
 
 // wait records that tasks began (n > 0), or wait again (n < 0), at a moment.
 func (l *lanes) wait(at time.Duration, n int64) {
-	at = max(at, 0)
+	at = min(max(at, 0), maxBatch)
 	l.reach(at)
 	if i := int(at / l.bin); n > 0 {
 		l.begun[i] += n
@@ -56,7 +56,7 @@ func (l *lanes) wait(at time.Duration, n int64) {
 // reach makes the bins wide enough for a moment.
 func (l *lanes) reach(at time.Duration) {
 	l.end = max(l.end, at)
-	for at/l.bin >= laneBins && l.bin < math.MaxInt64/2/laneBins {
+	for at/l.bin >= laneBins {
 		l.bin *= 2
 		halve(l.begun[:])
 		halve(l.again[:])
@@ -139,12 +139,12 @@ func (l *lanes) binWidth(i int) time.Duration {
 	return max(min(l.bin, l.end-time.Duration(i)*l.bin), 1)
 }
 
-// waiting returns how many of n tasks waited at the end of each bin.
+// waiting returns how many of n tasks waited at the beginning of each bin.
 func (l *lanes) waiting(n int64) []float64 {
 	out := make([]float64, l.used())
 	for i := range out {
-		n += l.again[i] - l.begun[i]
 		out[i] = float64(max(n, 0))
+		n += l.again[i] - l.begun[i]
 	}
 	return out
 }

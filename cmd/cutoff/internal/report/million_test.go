@@ -59,7 +59,7 @@ func writeLarge(w io.Writer, tasks int) error {
 		begin, end := free[slot]+time.Millisecond, free[slot]+time.Millisecond+wall
 		free[slot] = end
 		id := fmt.Sprintf("bench/uf%03d-%07d.cnf", 20+rng.IntN(230), i+1)
-		task := fmt.Sprintf(`"seq":%d,"id":"%s","identity":"%064x","occurrence":1,"slot":%d,"argv":["./solve","%s"]`, i+1, id, uint64(i+1)*0x9e3779b97f4a7c15, slot+1, id)
+		task := fmt.Sprintf(`"seq":%d,"id":%q,"identity":"%064x","occurrence":1,"slot":%d,"argv":["./solve",%q]`, i+1, id, uint64(i+1)*0x9e3779b97f4a7c15, slot+1, id)
 		_, err := fmt.Fprintf(w, `{"type":"started","time":"%s",%s,"attempt":1}`+"\n"+
 			`{"type":"ended","time":"%s",%s,"outcome":"%s","pid":%d,"attempt":1,"started":"%s","wall_ns":%d,"user_ns":%d,"system_ns":3000000,"max_rss_bytes":%d,"exit_code":%d,"containment":"cgroup"%s}`+"\n",
 			stamp(begin), task, stamp(end), task, outcome, 1000+i%30000, stamp(begin+200*time.Microsecond), wall, int64(wall)*9/10, 8<<20+rng.IntN(64<<20), exit, tail)

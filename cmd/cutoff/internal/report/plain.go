@@ -16,7 +16,11 @@ func writeText(w io.Writer, d *detail) error {
 	fmt.Fprintln(b, d.Verdict())
 	d.textOutcomes(b)
 	d.textQuantiles(b)
-	textGroups(b, "Cut off, by reason", &d.cutOff)
+	by := "reason"
+	if d.stuck {
+		by = "where they were stuck"
+	}
+	textGroups(b, "Cut off, by "+by, &d.cutOff)
 	textGroups(b, "Failed, by reason", &d.failed)
 	d.textSlowest(b)
 	heading(b, "Environment")
@@ -73,7 +77,7 @@ func textGroups(b *bufio.Writer, title string, g *groups) {
 	}
 	heading(b, title)
 	for _, at := range shown {
-		fmt.Fprintf(b, "%11s  %-9s %s\n", thousands(at.n), escapeLine(at.outcome), at.title)
+		fmt.Fprintf(b, "%11s  %-9s %s\n", thousands(at.n), escapeLine(string(at.kind)), at.title)
 		var names []string
 		for _, e := range at.examples {
 			names = append(names, e.name)

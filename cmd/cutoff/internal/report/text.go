@@ -164,8 +164,10 @@ func shorten(s string, room float64, width func(string) float64) string {
 // axis is a time axis from zero.
 type axis struct {
 	unit  time.Duration
-	title string
+	title string // of a task's own time
 	ticks []tick
+
+	unitTitle string // the unit alone
 }
 
 type tick struct {
@@ -186,7 +188,7 @@ func newAxis(end time.Duration) axis {
 	case end < 5*time.Hour:
 		a = axis{unit: time.Minute, title: "minutes"}
 	}
-	a.title += " since the task’s own start"
+	a.unitTitle, a.title = a.title, a.title+" since the task’s own start"
 	span := float64(end) / float64(a.unit)
 	step := math.Pow(10, math.Floor(math.Log10(span/5)))
 	for _, m := range []float64{5, 2} {

@@ -13,6 +13,7 @@ type Format string
 // The formats. docs/REPORT.md says what is in each.
 const (
 	Text   Format = "txt"
+	HTML   Format = "html"
 	SVG    Format = "svg"
 	PNG    Format = "png"
 	CSV    Format = "csv"
@@ -23,7 +24,7 @@ const (
 )
 
 // Formats lists them all.
-var Formats = []Format{SVG, PNG, Text, CSV, JSON, JUnit, Trace, JobLog}
+var Formats = []Format{HTML, SVG, PNG, Text, CSV, JSON, JUnit, Trace, JobLog}
 
 // ErrNoTasks says that a journal has nothing to draw.
 var ErrNoTasks = errors.New("the journal has no tasks yet: run the batch, or look again when its first task has started")
@@ -52,13 +53,16 @@ func Write(w io.Writer, f Format, journal io.ReadSeeker) (Damage, error) {
 		return writeJobLog(w, journal)
 	case JUnit:
 		return writeJUnit(w, journal)
-	case Text:
+	case HTML, Text:
 		d, err := collectDetail(journal)
 		if err != nil {
 			return Damage{}, err
 		}
 		if d.Tasks() == 0 {
 			return d.Damage, ErrNoTasks
+		}
+		if f == HTML {
+			return d.Damage, writeHTML(w, d)
 		}
 		return d.Damage, writeText(w, d)
 	}
