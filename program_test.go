@@ -79,11 +79,24 @@ func TestCgo(t *testing.T) {
 		t.Skip("no gcc: native code is not tested here; apt-get install gcc libc6-dev")
 	}
 	t.Setenv("CGO_ENABLED", "1")
-	got := output(t, build(t, "cgo"))
-	for _, want := range []string{"loop timeout\n", "segv crashed SIGSEGV", "abort crashed SIGABRT", "nothing survived nothing <nil>\n"} {
-		if !strings.Contains(got, want) {
-			t.Errorf("lacks %q:\n%s", want, got)
-		}
+	exe := build(t, "cgo")
+	for _, env := range []string{"GOMAXPROCS=1", "GODEBUG=asyncpreemptoff=1"} {
+		name, value, _ := strings.Cut(env, "=")
+		t.Run(env, func(t *testing.T) {
+			t.Setenv(name, value)
+			got := output(t, exe)
+			for _, want := range []string{
+				"loop timeout main._Cfunc_loop\n", "wait timeout main._Cfunc_wait\n", "loop beside a loop timeout main._Cfunc_loop\n",
+				"segv crashed SIGSEGV", "abort crashed SIGABRT", "nothing survived nothing <nil>\n",
+			} {
+				if !strings.Contains(got, want) {
+					t.Errorf("lacks %q:\n%s", want, got)
+				}
+			}
+			if strings.Contains(got, "SIGQUIT") {
+				t.Errorf("the dump is on standard error:\n%s", got)
+			}
+		})
 	}
 }
 

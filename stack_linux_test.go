@@ -9,6 +9,7 @@ import (
 
 // TestStuckCommand shows what is told of a command that a limit stops.
 func TestStuckCommand(t *testing.T) {
+	patient(t)
 	// The limit comes when the child is there, and not by the clock.
 	const script = `sleep 60 & until read name < /proc/$!/comm && [ "$name" = sleep ]; do :; done; head -c 100000 /dev/zero; wait`
 	for _, grace := range []time.Duration{0, time.Millisecond} {

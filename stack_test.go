@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/cutoff-run/cutoff/internal/proc"
 )
 
 // stuck is stuck as its input says.
@@ -112,6 +114,7 @@ func TestNoStack(t *testing.T) {
 // stack too, that of the moment when it was asked, and that a result within
 // the grace has none.
 func TestStuckWithGrace(t *testing.T) {
+	patient(t)
 	p := newPool(t, PoolOptions{Workers: 1, Limits: Limits{Timeout: short, Grace: bound}})
 	_, err := polite.Call(ctx(t), p, "error")
 	if r := errorAs[*CutoffError](t, err).Result; r.Signal != "" || r.StuckIn() != "cutoff.politely" {
@@ -130,10 +133,17 @@ func TestStuckWithGrace(t *testing.T) {
 	}
 }
 
+// patient lets every worker have the time to say where its function is.
+func patient(t *testing.T) {
+	proc.Patience = 50
+	t.Cleanup(func() { proc.Patience = 1 })
+}
+
 // TestStuck cuts functions off that are stuck in every way, and holds that the
 // record says where, that what they printed arrives and what the runtime
 // printed does not, and that the pool goes on.
 func TestStuck(t *testing.T) {
+	patient(t)
 	for _, c := range []struct {
 		how   string
 		env   string

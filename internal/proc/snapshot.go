@@ -6,6 +6,11 @@ import (
 	"time"
 )
 
+// Patience stretches the bounds of every look at what is about to be stopped,
+// in tests: on a machine that has other things to do, an answer takes as long
+// as it takes. It is set before the first tree is started.
+var Patience time.Duration = 1
+
 // A Snapshot is a tree at one moment: who was there and what each was doing.
 type Snapshot struct {
 	// Processes are the members in the order of a tree: the leader first, each

@@ -28,10 +28,11 @@ func (t *Tree) Snapshot() Snapshot {
 		return Snapshot{}
 	default:
 	}
-	end := time.Now().Add(snapshotBound)
+	bound := snapshotBound * Patience
+	end := time.Now().Add(bound)
 	done := make(chan Snapshot, 1) // reading a command line may hang with its process
-	go func() { done <- t.snapshot(end) }()
-	late := time.NewTimer(snapshotBound)
+	go func() { done <- t.snapshot(end.Add(-bound*2/3), end) }()
+	late := time.NewTimer(bound)
 	defer late.Stop()
 	select {
 	case s := <-done:
@@ -63,9 +64,10 @@ func (h *sweepHold) roots(t *Tree, end time.Time) (pids []int) {
 	return pids
 }
 
-// snapshot does the work. A third of its time is for choosing.
-func (t *Tree) snapshot(end time.Time) (s Snapshot) {
-	seen, more := t.look(end.Add(-snapshotBound * 2 / 3))
+// snapshot does the work: it looks around until enough, and at what it chose
+// until end.
+func (t *Tree) snapshot(enough, end time.Time) (s Snapshot) {
+	seen, more := t.look(enough)
 	if len(seen) > maxShown {
 		more += len(seen) - maxShown
 		slices.SortStableFunc(seen, func(a, b stat) int {

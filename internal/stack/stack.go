@@ -82,7 +82,7 @@ func funcOf(line string) string {
 		return ""
 	}
 	// The arguments hold no opening parenthesis; a method's receiver does.
-	return line[:strings.LastIndexByte(line, '(')]
+	return line[:max(0, strings.LastIndexByte(line, '('))]
 }
 
 // fileOf returns the file of a frame's second line: "\t/dir/file.go:12 +0x1d".

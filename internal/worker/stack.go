@@ -39,7 +39,7 @@ func (a *attempt) takeStack(mayQuit bool) {
 	a.end.Stack = ""
 	// It fails if the worker is gone, and has room for thousands.
 	_, _ = a.w.ask.Write(binary.LittleEndian.AppendUint64(nil, a.id))
-	asked := time.NewTimer(askBound)
+	asked := time.NewTimer(askBound * proc.Patience)
 	defer asked.Stop()
 	for wait := true; wait && a.end.Stack == "" && !a.over; {
 		select {
@@ -49,7 +49,7 @@ func (a *attempt) takeStack(mayQuit bool) {
 			}
 		case <-asked.C:
 			if wait = mayQuit && !a.hasQuit && a.quit(); wait {
-				asked.Reset(stackBound - askBound)
+				asked.Reset((stackBound - askBound) * proc.Patience)
 			}
 		case <-a.w.tree.Exited():
 			wait = false
