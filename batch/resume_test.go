@@ -208,3 +208,40 @@ func checkSettledOnce(t *testing.T, path string, n int) {
 		}
 	}
 }
+
+// BenchmarkSkip goes over tasks that are settled: the second half of a resume.
+func BenchmarkSkip(b *testing.B) {
+	const n = 100_000
+	path := filepath.Join(b.TempDir(), "journal.jsonl")
+	w, err := journal.Create(path, journal.Header{}, journal.Options{Sync: journal.SyncOff})
+	if err != nil {
+		b.Fatal(err)
+	}
+	input := func(yield func(batch.Task, error) bool) {
+		for i := range n {
+			id := fmt.Sprintf("ok instance-%d.cnf", i)
+			if !yield(batch.Task{ID: id, Argv: []string{"minisat", id}}, nil) {
+				return
+			}
+		}
+	}
+	if _, err := batch.Run(b.Context(), named, input, batch.Options{Slots: 4, Journal: w}); err != nil {
+		b.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		b.Fatal(err)
+	}
+	w, state, err := journal.Resume(path, journal.Header{}, journal.Options{Sync: journal.SyncOff})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer w.Close()
+	b.ReportAllocs()
+	for b.Loop() {
+		sum, err := batch.Run(b.Context(), named, input, batch.Options{Slots: 4, Journal: w, Resume: state})
+		if err != nil || sum.Skipped != n {
+			b.Fatal(sum, err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/task")
+}

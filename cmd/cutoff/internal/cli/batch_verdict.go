@@ -58,6 +58,9 @@ func (t *tally) event(e batch.Event) {
 	if e.Kind != batch.Ended && e.Kind != batch.Skipped {
 		return
 	}
+	if e.Result.Outcome == cutoff.OK {
+		return // the most of them, and a resume passes over a million
+	}
 	id := progress.OneLine(e.Attempt.Task.ID, 200)
 	line := fmt.Sprintf("%10s  %-14s  %s", progress.Duration(e.Result.Wall), progress.Ending(e), id)
 	switch o := e.Result.Outcome; {
