@@ -11,7 +11,13 @@
 //	err = w.Ended(journal.Ended{Task: task, Result: result})        // before anybody is told
 //	err = w.Close()
 //
-// and anybody reads it, also while it is being written:
+// A later run goes on with it, and learns which tasks need not run again:
+//
+//	w, state, err := journal.Resume("run.jsonl", journal.Header{Program: "cutoff 1.0", Slots: 4, Limits: limits}, journal.Options{})
+//	...
+//	done, known := state.Find(task.Identity, task.Occurrence)
+//
+// And anybody reads it, also while it is being written:
 //
 //	for rec, err := range journal.Read(file) {
 //		var line *journal.LineError

@@ -44,7 +44,8 @@ type Header struct {
 	Time time.Time `json:"time"`
 	// Program is the writing program with its version: "cutoff 1.2.0".
 	Program string `json:"program,omitempty"`
-	// Argv is the command line of the run, Argv[0] the program.
+	// Argv is the command line of the run, Argv[0] the program. A run that
+	// goes on has that of the first, so that each header is enough to go on.
 	Argv []string `json:"argv"`
 	// ArgvRaw holds the exact bytes of every word of Argv. The writer sets it
 	// when a word is not valid UTF-8, which JSON cannot carry, and the reader
@@ -114,8 +115,8 @@ type Started struct {
 }
 
 // Ended says how an attempt ended, or that the task was given up without one
-// (outcome notstarted). The last one of a task is its result: that is the one
-// without Retry.
+// (outcome notstarted). A task is settled by the one without Retry, unless it
+// says that the batch was stopped (canceled, notstarted): see [TaskState].
 type Ended struct {
 	Type string `json:"type"` // "ended"; set by the writer
 	// Time is when the record was made; zero means now.
