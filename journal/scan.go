@@ -121,7 +121,7 @@ func scan(line []byte) (b brief, ok bool) {
 	default:
 		return brief{}, false
 	}
-	ok = s.object(fields[1:], func(name string, value []byte) bool { return b.set(name, value) })
+	ok = s.object(fields[1:], b.set)
 	return b, ok && s.pos == len(line)
 }
 
