@@ -25,9 +25,17 @@ func listRow(k *kept) []any {
 		return 0
 	}
 	return []any{
-		k.run, k.seq, k.name, k.outcome, k.attempt, flag(k.retry), k.slot, k.begin, k.wall, k.limit, k.cpu, k.maxRSS, k.overrun, k.stalled, k.leaked, k.exit,
+		k.run, k.seq, k.name, outcomeKey(k), k.attempt, flag(k.retry), k.slot, k.begin, k.wall, k.limit, k.cpu, k.maxRSS, k.overrun, k.stalled, k.leaked, k.exit,
 		k.signal, k.bySystem, k.reason, k.stuck, k.command, flag(k.whole), k.output, k.stack,
 	}
+}
+
+// outcomeKey is the word for an outcome in the page's data and address.
+func outcomeKey(k *kept) string {
+	if k.class == classNoEnd {
+		return "unfinished"
+	}
+	return ends1(escapeLine(string(k.outcome)), 40)
 }
 
 // outcomeView is how the list shows an outcome.
@@ -94,9 +102,8 @@ func listData(rows []*kept) ([]byte, int, error) {
 	doc.Fields, doc.Outcomes = listFields, map[string]outcomeView{}
 	for _, i := range order {
 		doc.Rows = append(doc.Rows, lines[i])
-		o := rows[i].outcome
-		c := chipOf(o)
-		doc.Outcomes[string(o)] = outcomeView{c.Name, c.Mark, c.Class}
+		c := chipOf(rows[i].outcome)
+		doc.Outcomes[outcomeKey(rows[i])] = outcomeView{c.Name, c.Mark, c.Class}
 	}
 	var b bytes.Buffer
 	err := json.NewEncoder(&b).Encode(doc)

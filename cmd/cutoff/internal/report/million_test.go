@@ -13,7 +13,7 @@ import (
 
 var (
 	journalFile = flag.String("journal", "", "write a journal of -tasks tasks to this file, to look at the reports of a large batch")
-	tasks       = flag.Int("tasks", 1_000_000, "of -journal")
+	tasks       = flag.Int("tasks", 20_000, "how many tasks the large batch of -journal and -pictures has")
 )
 
 // TestWriteJournal is a tool: it runs with -journal only.

@@ -66,7 +66,7 @@
     if (!hash.includes("=")) return false;
     const p = new URLSearchParams(hash);
     state.q = p.get("q") || "";
-    state.outcomes = new Set((p.get("outcome") || "").split(",").filter((o) => o in data.outcomes));
+    state.outcomes = new Set((p.get("outcome") || "").split(",").filter((o) => Object.hasOwn(data.outcomes, o)));
     const sort = p.get("sort") || "seq";
     state.down = sort.startsWith("-");
     state.sort = columns.some((c) => c.key === sort.replace("-", "")) ? sort.replace("-", "") : "seq";
@@ -108,7 +108,7 @@
     put("cutoff", r.limit ? duration(r.limit) : "");
     put("stopped late by", r.over ? duration(r.over) : "");
     put("supervisor late by", r.stalled ? duration(r.stalled) : "");
-    put("exit status", r.attempt && r.exit >= 0 && r.outcome !== "" ? String(r.exit) : "");
+    put("exit status", r.attempt && r.exit >= 0 && r.outcome !== "unfinished" ? String(r.exit) : "");
     put("signal", r.signal);
     put("left behind", r.leaked ? String(r.leaked) : "");
     put("held by", r.held);
