@@ -16,7 +16,7 @@ import (
 // gone to another process, which reaps them at once; so nothing is left of a
 // member that forks and ends all the time, and there is no certainty as in the
 // program's own sweep. But a look at what is new is much faster than most can
-// fork, and what it finds stops at once.
+// fork, what it finds stops at once, and what is faster still is chased.
 func hunt(program uint64, spared map[mark]bool) {
 	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, -20) // where we may: they must not starve us
 	h := hunter{program: program, spared: spared, corpses: map[int]uint64{}}
@@ -30,6 +30,7 @@ func hunt(program uint64, spared map[mark]bool) {
 		}
 		if clean++; found || gone > 0 {
 			clean = 0
+			h.chase()
 		}
 	}
 }
