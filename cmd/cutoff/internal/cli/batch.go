@@ -116,7 +116,10 @@ func addLimitFlags(cmd *cobra.Command, l *cutoff.Limits) {
 	f := cmd.Flags()
 	f.VarP((*limitFlag)(&l.Timeout), "timeout", "t", "cut a task off after this time (2s, 1m30s, 0.5)")
 	f.VarP((*limitFlag)(&l.Grace), "grace", "g", "at the cutoff send SIGTERM first and kill after this time")
+	f.Var((*limitFlag)(&l.CPU), "cpu", "cut a task off when its processes have used this much processor time")
+	f.Var((*sizeFlag)(&l.Memory), "memory", "kill a task whose processes hold more memory than this (512M, 1.5G)")
 	f.Var((*limitFlag)(&l.Idle), "idle", "cut a task off when it has written nothing for this time")
+	f.Var((*sizeFlag)(&l.Output), "output", "cut a task off when it has written more than this")
 }
 
 // check refuses flags that contradict each other or cannot be.

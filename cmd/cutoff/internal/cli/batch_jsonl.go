@@ -16,7 +16,7 @@ import (
 )
 
 // taskKeys are the keys of a task object, as a message lists them.
-const taskKeys = "id, argv, cmd, env, dir, stdin, timeout"
+const taskKeys = "id, argv, cmd, env, dir, stdin, timeout, grace, cpu, memory, idle, output"
 
 // parseTaskLine makes a task of a line of JSON:
 //
@@ -104,13 +104,8 @@ func (b *taskBuilder) field(dec *json.Decoder, key string) error {
 		var s string
 		err = decode(dec, &s)
 		b.t.Stdin = []byte(s)
-	case "timeout":
-		var raw json.RawMessage
-		if err = decode(dec, &raw); err == nil {
-			b.t.Limits.Timeout, err = jsonDuration(raw)
-		}
 	default:
-		return fmt.Errorf("unknown key %q (known: %s)", key, taskKeys)
+		return b.limit(dec, key)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", key, err)
@@ -153,15 +148,47 @@ func jsonError(err error) error {
 	return fmt.Errorf("not JSON: %w", err)
 }
 
-// jsonDuration is a number of seconds or a string such as "1.5s".
-func jsonDuration(raw json.RawMessage) (time.Duration, error) {
+// limit takes a limit of the task's own.
+func (b *taskBuilder) limit(dec *json.Decoder, key string) (err error) {
+	l := &b.t.Limits
+	switch key {
+	case "timeout":
+		err = decodeLimit(dec, &l.Timeout, parseLimit)
+	case "grace":
+		err = decodeLimit(dec, &l.Grace, parseLimit)
+	case "cpu":
+		err = decodeLimit(dec, &l.CPU, parseLimit)
+	case "memory":
+		err = decodeLimit(dec, &l.Memory, parseSize)
+	case "idle":
+		err = decodeLimit(dec, &l.Idle, parseLimit)
+	case "output":
+		err = decodeLimit(dec, &l.Output, parseSize)
+	default:
+		return fmt.Errorf("unknown key %q (known: %s)", key, taskKeys)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	return nil
+}
+
+// decodeLimit takes the next value, a number of seconds or bytes or a string
+// such as "1.5s" or "512M", into a limit.
+func decodeLimit[T any](dec *json.Decoder, to *T, parse func(string) (T, error)) error {
+	var raw json.RawMessage
+	if err := decode(dec, &raw); err != nil {
+		return err
+	}
 	text := string(raw)
 	if raw[0] == '"' {
 		if err := json.Unmarshal(raw, &text); err != nil {
-			return 0, jsonError(err)
+			return jsonError(err)
 		}
 	}
-	return parseLimit(text)
+	var err error
+	*to, err = parse(text)
+	return err
 }
 
 // task completes and checks the task.

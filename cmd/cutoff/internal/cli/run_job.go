@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cutoff-run/cutoff"
+	"github.com/cutoff-run/cutoff/internal/deadline"
 	"github.com/cutoff-run/cutoff/internal/outcome"
 	"github.com/cutoff-run/cutoff/internal/proc"
 )
@@ -27,22 +28,26 @@ type job struct {
 	hear    chan<- os.Signal      // its other end
 	stops   <-chan syscall.Signal // what job control did to the leader; nil without a terminal
 	control jobControl
-	output  *relay // nil unless there is an idle limit
+	output  *relay // nil unless there is a limit on silence or output
 
 	started  time.Time
 	deadline clock // of --timeout
 	silence  clock // of --idle
 	last     clock // from the first signal to the kill
 	giveUp   <-chan time.Time
+	gauge    *proc.Watch    // of --cpu and --memory; nil: none
+	look     clock          // when it looks next
+	stall    deadline.Stall // our own lateness
 
 	next     syscall.Signal // what the next expiry sends
 	expired  bool           // a limit passed (or somebody sent us ALRM, which is the same to GNU)
 	limit    cutoff.Outcome // for which limit we stopped it; empty if for none
 	due      time.Time      // when that limit passed
-	stopping bool           // the command was sent a signal, for whatever reason
-	asked    bool           // and not KILL alone: whatever it does then, it does because of it
-	killed   bool           // the last one was KILL
-	ownPipe  bool           // we write to a pipe that nobody reads
+	memoryBy cutoff.MemoryBy
+	stopping bool // the command was sent a signal, for whatever reason
+	asked    bool // and not KILL alone: whatever it does then, it does because of it
+	killed   bool // the last one was KILL
+	ownPipe  bool // we write to a pipe that nobody reads
 }
 
 // supervise runs the command and returns the exit status. It does not return
@@ -78,12 +83,12 @@ func (o *runOptions) supervise() (code int, err error) {
 // start starts the command and its clocks.
 func (j *job) start() (code int, err error) {
 	files := []*os.File{os.Stdin, os.Stdout, os.Stderr}
-	if j.idle > 0 {
-		if j.output, err = newRelay(files); err != nil {
+	if j.idle > 0 || j.runOptions.output > 0 {
+		if j.output, err = newRelay(files, j.runOptions.output); err != nil {
 			return exitOurs, err
 		}
 	}
-	spec := proc.Spec{Args: j.command, Env: os.Environ(), Files: files, LastSignal: j.signal, MayLive: j.leave}
+	spec := proc.Spec{Level: proc.Level(j.level), Args: j.command, Env: os.Environ(), Files: files, LastSignal: j.signal, MayLive: j.leave}
 	j.tree, err = j.control.start(j, spec)
 	if j.output != nil {
 		j.output.started()
@@ -98,6 +103,9 @@ func (j *job) start() (code int, err error) {
 	j.started = time.Now()
 	j.deadline.start(j.timeout, j.started)
 	j.silence.start(j.idle, j.started)
+	if j.gauge = j.tree.WatchAll(proc.Bounds{CPU: j.cpu, Memory: j.memory}); j.gauge != nil {
+		j.look.start(j.gauge.First(), j.started)
+	}
 	return 0, nil
 }
 
@@ -119,17 +127,54 @@ func (j *job) watch() error {
 				j.silence.start(j.idle, time.Now())
 			}
 		case <-j.deadline.rings():
-			j.expire(cutoff.Timeout, j.deadline.deadline())
+			j.rang(&j.deadline, cutoff.Timeout, j.timeout)
 		case <-j.silence.rings():
-			j.expire(cutoff.Idle, j.silence.deadline())
+			j.rang(&j.silence, cutoff.Idle, j.idle)
+		case <-j.look.rings():
+			j.measure()
+		case <-j.output.tooMuch():
+			j.output.full = nil
+			j.expire(cutoff.Output, time.Now())
 		case <-j.last.rings():
-			if !j.ended() {
+			if now := time.Now(); j.stall.Forgive(now, j.last.deadline(), j.last.left) {
+				j.last.start(j.stall.Moved(now).Sub(now), now)
+			} else if !j.ended() {
 				j.expired = true
 				j.send(j.next)
 			}
 		case <-j.giveUp:
 			return errors.New("the command was killed and does not end")
 		}
+	}
+}
+
+// rang acts on a clock that has run down. If that was long ago, nobody was here
+// to see what came meanwhile, and the limit gets a fresh chance.
+func (j *job) rang(c *clock, limit cutoff.Outcome, span time.Duration) {
+	now, due := time.Now(), c.deadline()
+	if j.stall.Forgive(now, due, span) {
+		c.start(j.stall.Moved(due).Sub(now), now)
+		return
+	}
+	j.expire(limit, due)
+}
+
+// measure looks at what the tree uses. Memory is stopped with KILL at once:
+// whatever else is asked of it takes more.
+func (j *job) measure() {
+	now := time.Now()
+	switch exceeded, next := j.gauge.Look(); exceeded {
+	case proc.CPUExceeded:
+		j.expire(cutoff.CPU, now)
+	case proc.MemoryWatch, proc.MemoryKernel:
+		j.next = syscall.SIGKILL
+		j.memoryBy = cutoff.ByWatch
+		if exceeded == proc.MemoryKernel {
+			j.memoryBy = cutoff.ByKernel
+		}
+		j.expire(cutoff.Memory, now)
+	default:
+		j.look.start(next, now)
 	}
 }
 
@@ -203,19 +248,26 @@ func (j *job) finish() (cutoff.Result, error) {
 	} else {
 		leaked, err = j.tree.Close()
 	}
-	if j.output != nil {
-		j.output.finish()
+	if j.output != nil && j.output.finish() && (!j.stopping || j.limit == cutoff.Output) {
+		j.limit, j.asked, j.expired = cutoff.Output, true, true // what it wrote was cut, however it ended
 	}
 	res := cutoff.Result{
-		PID: j.tree.PID(), Attempt: 1, Started: j.started, Wall: st.Ended.Sub(j.started),
+		PID: j.tree.PID(), Attempt: 1, Started: j.started, Wall: max(0, st.Ended.Sub(j.started)),
 		User: st.User, System: st.System, MaxRSS: st.MaxRSS,
 		ExitCode: st.ExitCode, Signal: st.SignalName(), CoreDumped: st.CoreDumped,
 		Containment: string(j.tree.Level()),
 	}
+	if j.output != nil {
+		res.OutputBytes = j.output.written.Load()
+	}
+	res.Stalled = j.stall.Total(j.started, st.Ended)
 	res.Outcome = cutoff.Outcome(outcome.Decide(outcome.Ending{
 		Started: true, Limit: string(j.limit), Canceled: j.stopping && j.limit == "", Asked: j.asked,
 		Death: outcome.DeathOf(st.ExitCode, st.Signal),
 	}))
+	if res.Outcome == cutoff.Memory {
+		res.MemoryBy = j.memoryBy
+	}
 	if !j.stopping {
 		res.Leaked = leaked
 	}

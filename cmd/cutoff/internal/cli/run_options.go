@@ -15,14 +15,18 @@ type runOptions struct {
 	duration func(string) (time.Duration, error)
 
 	timeout    time.Duration  // 0 = no limit
+	cpu        time.Duration  // 0 = no limit
+	memory     int64          // 0 = no limit
 	idle       time.Duration  // 0 = no limit
+	output     int64          // 0 = no limit
 	signal     syscall.Signal // sent when a limit passes
 	killAfter  time.Duration  // from the first signal to the kill; 0 = no kill
 	foreground bool
 	preserve   bool // give the command's status even when it was cut off
 	verbose    bool
-	json       string // the file that the Result goes to
-	leave      bool   // leave alone what a command that ended by itself left behind
+	json       string    // the file that the Result goes to
+	level      levelFlag // what must hold the command's processes together
+	leave      bool      // leave alone what a command that ended by itself left behind
 
 	help, version bool
 
@@ -40,6 +44,10 @@ type runOption struct {
 }
 
 var runOptionTable = []runOption{
+	{0, "cpu", "DURATION", "stop COMMAND too when it and all it started have used\nthis much processor time",
+		func(o *runOptions, s string) (err error) { o.cpu, err = parseLimit(s); return err }},
+	{0, "containment", "LEVEL", "what must hold COMMAND and all it started together:\nauto (the strongest that can be had), cgroup, pidns, sweep",
+		func(o *runOptions, s string) error { return o.level.Set(s) }},
 	{'f', "foreground", "", "signal COMMAND alone and not what it started,\nand leave the terminal to it (see docs/RUN.md)",
 		func(o *runOptions, _ string) error { o.foreground = true; return nil }},
 	{0, "grace", "DURATION", "the same as --kill-after", setKillAfter},
@@ -50,6 +58,10 @@ var runOptionTable = []runOption{
 	{'k', "kill-after", "DURATION", "kill COMMAND and all it started if it still runs this\nlong after the first signal", setKillAfter},
 	{0, "leftovers", "kill|leave", "what happens to processes that COMMAND leaves behind\nwhen it ends by itself",
 		setLeftovers},
+	{0, "memory", "SIZE", "kill COMMAND when it and all it started hold more memory\nthan this (512M, 1.5G)",
+		func(o *runOptions, s string) (err error) { o.memory, err = parseSize(s); return err }},
+	{0, "output", "SIZE", "stop COMMAND too when it writes more than this to its\nstandard output and standard error",
+		func(o *runOptions, s string) (err error) { o.output, err = parseSize(s); return err }},
 	{'p', "preserve-status", "", "give COMMAND's own exit status even when it was cut off",
 		func(o *runOptions, _ string) error { o.preserve = true; return nil }},
 	{'s', "signal", "SIGNAL", "stop with this signal instead of TERM: a name or a number",
