@@ -33,6 +33,7 @@ internal/readme:               cutoff
 journal:                       cutoff golang.org/x/sys
 batch:                         cutoff journal
 batch/batchtest:               cutoff journal batch
+internal/faults:
 cmd/cutoff/internal/report:    cutoff journal golang.org/x/image
 cmd/cutoff/internal/progress:  cutoff batch
 cmd/cutoff/internal/hostile:
@@ -49,6 +50,7 @@ bench/...:                     *
 
 tests of all:                  internal/leak
 tests of batch:                batch/batchtest
+tests of internal/faults:      golang.org/x/sys
 tests of examples/...:         internal/readme
 tests of cmd/cutoff/...:       github.com/rogpeppe/go-internal github.com/santhosh-tekuri/jsonschema
 `
