@@ -32,6 +32,9 @@ type again struct {
 	filters []*filter
 }
 
+// reads reports whether the input is one that was read before.
+func (a *again) reads() bool { return a.resume || len(a.filters) > 0 }
+
 // missing counts the tasks that the filters wait for and that did not come.
 func (a *again) missing() (n int64) {
 	for _, f := range a.filters {

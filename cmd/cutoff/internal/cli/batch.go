@@ -167,9 +167,6 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { _ = src.close() }()
-	if o.again.resume && src.terminal {
-		return usagef("the lines came from standard input, which this is a terminal of: give them again, as in 'cutoff resume %s < LIST'", o.journal)
-	}
 	for _, f := range o.again.filters {
 		tasks = f.of(tasks)
 	}
@@ -232,6 +229,9 @@ func (o *batchOptions) tasks(args []string) (iter.Seq2[batch.Task, error], sourc
 	src, err := openSource(sep, rest, o.file, os.Stdin)
 	if err != nil {
 		return nil, source{}, err
+	}
+	if src.terminal && o.again.reads() {
+		return nil, source{}, usagef("the lines came from standard input, which is a terminal now: give them again, as in 'cutoff resume JOURNAL < LIST'")
 	}
 	if src.terminal {
 		fmt.Fprintln(os.Stderr, "cutoff: reading the lines from the terminal; Ctrl-D ends them")
