@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,11 +20,12 @@ type summary struct {
 	start   time.Time
 	done    int
 	count   map[string]map[cutoff.Outcome]int
-	time    map[string]time.Duration // of the workers, by kind
-	lost    map[string]time.Duration // of it, to tasks that were cut off
-	cut     map[string][]task        // the smallest that were cut off
-	crashes map[string]int           // by where they happened
-	stuckAt int                      // tasks done when as many were cut off as there are workers
+	time    map[string]time.Duration  // of the workers, by kind
+	lost    map[string]time.Duration  // of it, to tasks that were cut off
+	cut     map[string][]task         // the smallest that were cut off
+	stuck   map[string]map[string]int // those that were cut off, by kind and by where
+	crashes map[string]int            // by where they happened
+	stuckAt int                       // tasks done when as many were cut off as there are workers
 }
 
 func newSummary(o options) *summary {
@@ -31,10 +33,11 @@ func newSummary(o options) *summary {
 		options: o, start: time.Now(),
 		count: map[string]map[cutoff.Outcome]int{},
 		time:  map[string]time.Duration{}, lost: map[string]time.Duration{},
-		cut: map[string][]task{}, crashes: map[string]int{},
+		cut: map[string][]task{}, stuck: map[string]map[string]int{}, crashes: map[string]int{},
 	}
 	for _, kind := range kinds {
 		s.count[kind] = map[cutoff.Outcome]int{}
+		s.stuck[kind] = map[string]int{}
 	}
 	return s
 }
@@ -49,6 +52,7 @@ func (s *summary) add(a attempt) {
 	switch {
 	case a.result.Outcome.CutOff():
 		s.lost[a.kind] += a.result.Wall
+		s.stuck[a.kind][cmp.Or(a.result.StuckIn(), "an unknown place")]++
 		smallest := append(slices.Clone(s.cut[a.kind]), a.task)
 		slices.SortFunc(smallest, func(x, y task) int {
 			return cmp.Or(cmp.Compare(x.size, y.size), cmp.Compare(x.number, y.number))
@@ -135,6 +139,8 @@ func (s *summary) hopeless(w io.Writer, kind string) {
 		fmt.Fprintf(w, "  %-12s  %s\n", t.id(), t.label)
 	}
 	fmt.Fprintf(w, "  see one with: go run ./examples/hopeless --seed %d --show %s\n", s.seed, s.cut[kind][0].id())
+	fmt.Fprint(w, "  they were stuck in:\n")
+	printPlaces(w, s.stuck[kind])
 }
 
 // crashed prints where the crashes happened.
@@ -143,15 +149,16 @@ func (s *summary) crashed(w io.Writer) {
 		return
 	}
 	fmt.Fprint(w, "\ncrashed in:\n")
-	places := make([]string, 0, len(s.crashes))
-	for p := range s.crashes {
-		places = append(places, p)
-	}
-	slices.SortFunc(places, func(x, y string) int {
-		return cmp.Or(cmp.Compare(s.crashes[y], s.crashes[x]), cmp.Compare(x, y))
+	printPlaces(w, s.crashes)
+}
+
+// printPlaces prints the places with the most tasks.
+func printPlaces(w io.Writer, count map[string]int) {
+	places := slices.SortedFunc(maps.Keys(count), func(x, y string) int {
+		return cmp.Or(cmp.Compare(count[y], count[x]), cmp.Compare(x, y))
 	})
 	for _, p := range places[:min(len(places), shown)] {
-		fmt.Fprintf(w, "%7s  %s\n", thousands(s.crashes[p]), p)
+		fmt.Fprintf(w, "%7s  %s\n", thousands(count[p]), p)
 	}
 }
 

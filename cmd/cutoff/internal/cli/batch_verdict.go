@@ -19,9 +19,10 @@ const maxListed = 20
 // number of tasks.
 type tally struct {
 	cutOff, failed, notStarted list
-	reason                     string // why the first task did not start
-	reasons                    bool   // there was another reason
-	stop                       error  // why the batch stopped before its end
+	reason                     string     // why the first task did not start
+	reasons                    bool       // there was another reason
+	stop                       error      // why the batch stopped before its end
+	stuck                      stuckTally // of those that were cut off
 }
 
 // list is the first of some lines and the number of all.
@@ -66,6 +67,7 @@ func (t *tally) event(e batch.Event) {
 	switch o := e.Result.Outcome; {
 	case o.CutOff():
 		t.cutOff.add(line)
+		t.stuck.add(e.Result)
 	case o == cutoff.Failed || o == cutoff.Crashed:
 		t.failed.add(line)
 	case o == cutoff.NotStarted && t.stop == nil:
@@ -81,6 +83,7 @@ func (t *tally) event(e batch.Event) {
 // print writes the verdict and the lists.
 func (t *tally) print(w io.Writer, sum batch.Summary, rest bool) {
 	fmt.Fprintf(w, "cutoff: %s\n", t.verdict(sum, rest))
+	t.stuck.print(w)
 	if t.reasons {
 		t.notStarted.print(w, "not started")
 	}

@@ -49,10 +49,20 @@ func verdictCases() []verdictCase {
 		}
 		many = append(many, e)
 	}
+	stuck := []batch.Event{ok}
+	for i := range 61 {
+		r := timeout
+		r.Stack = fmt.Sprintf("goroutine 1 [running]:\nexample.com/p%d.(*T).f()\n\t/p/f.go:7 +0x1\n", max(0, i-40)/3)
+		if i == 60 {
+			r.Stack = ""
+		}
+		stuck = append(stuck, endedEvent(fmt.Sprint("s", i), r, cutoff.ErrTimeout))
+	}
 	return []verdictCase{
 		{name: "empty"},
 		{name: "ok", events: []batch.Event{ok}},
 		{name: "timeout", events: many, status: exitCutOff},
+		{name: "stuck", events: stuck, status: exitCutOff},
 		{name: "idle", status: exitCutOff, events: []batch.Event{ok, endedEvent("quiet", cutoff.Result{Outcome: cutoff.Idle, Wall: 90 * time.Second}, cutoff.ErrIdle)}},
 		{name: "failed", status: exitFailed, events: []batch.Event{ok, endedEvent("b\x1b[31m\n", cutoff.Result{Outcome: cutoff.Failed, Wall: 1500 * time.Microsecond, ExitCode: 2}, errors.New("x"))}},
 		{name: "crashed", status: exitFailed, events: []batch.Event{endedEvent("c", cutoff.Result{Outcome: cutoff.Crashed, Wall: time.Hour, Signal: "SIGSEGV"}, errors.New("x"))}},
