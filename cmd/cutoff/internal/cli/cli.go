@@ -8,6 +8,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -24,8 +25,26 @@ func Main(args []string) int {
 		root = newTimeout() // called through a link: GNU timeout's place
 	}
 	root.SetArgs(args[1:])
+	out := &heedful{Writer: os.Stdout}
+	root.SetOut(out)
 	cmd, err := root.ExecuteC()
+	if err == nil && out.err != nil {
+		err = out.err // of help
+	}
 	return status(cmd.CommandPath(), err)
+}
+
+// heedful remembers that a write failed: cobra's help drops the error.
+type heedful struct {
+	io.Writer
+	err error
+}
+
+func (h *heedful) Write(b []byte) (n int, err error) {
+	if n, err = h.Writer.Write(b); err != nil {
+		h.err = err
+	}
+	return n, err
 }
 
 func newRoot() *cobra.Command {

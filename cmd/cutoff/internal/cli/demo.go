@@ -43,7 +43,7 @@ type demoOptions struct {
 }
 
 func newDemo() *cobra.Command {
-	o := demoOptions{}
+	o := demoOptions{max: 5010 * time.Millisecond}
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch hopeless calls being cut off while the others finish",
@@ -68,7 +68,10 @@ returned, or that it took too long. Ctrl-C ends it with everything it started.`,
 	f := c.Flags()
 	f.IntVar(&o.count, "count", 0, "stop after `N` calls (0: never)")
 	f.Uint64Var(&o.seed, "seed", 0, "choose the durations by this seed (0: at random)")
-	f.DurationVar(&o.max, "max", 5010*time.Millisecond, "the limit")
+	f.Func("max", "the limit, a `DURATION`: 5.01s, 500ms, or a number of seconds (default 5.01s)", func(s string) (err error) {
+		o.max, err = parseDuration(s)
+		return err
+	})
 	f.Float64Var(&o.scale, "scale", 1, "make every duration and the limit `F` times as long; what is printed stays")
 	return c
 }

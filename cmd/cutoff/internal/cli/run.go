@@ -41,7 +41,7 @@ func runCommand(o *runOptions) *cobra.Command {
 			return o.run(args)
 		},
 	}
-	cmd.SetHelpFunc(func(*cobra.Command, []string) { _ = o.printHelp(os.Stdout) })
+	cmd.SetHelpFunc(func(c *cobra.Command, _ []string) { _ = o.printHelp(c.OutOrStdout()) }) // Main tells
 	return cmd
 }
 
