@@ -38,6 +38,9 @@ var hostile = []struct {
 	{"stopped", `sh -c 'echo >&3; kill -STOP $$; exec sleep 60' & echo >&3; wait`, 2, -1}, // without its parent the kernel continues it
 	{"output closed", `exec 0<&- 1>&- 2>&-; (echo >&3; exec sleep 60) & echo >&3; wait`, 2, 1},
 	{"main thread gone", `(CUTOFF_PROC_TEST_HELPER=beheaded setsid /proc/self/fd/4 &); exec sleep 60`, 1, 1},
+	{"stopped by ptrace", `CUTOFF_PROC_TEST_HELPER=traced /proc/self/fd/4 & echo >&3; wait; exec sleep 60`, 2, 1},
+	{"zombie factory", `setsid sh -c 'i=0; while [ $i -lt 100 ]; do : & i=$((i+1)); done; echo >&3; exec sleep 60' & echo >&3; wait`, 2, -1}, // some of its dead are not dead yet
+	{"crowd", `i=0; while [ $i -lt 1000 ]; do (exec sleep 60) & i=$((i+1)); done; echo >&3; wait`, 1, 1000},
 	{"fork bomb", `f() { echo >&3; [ $1 -eq 0 ] || { f $(($1-1)) & f $(($1-1)) & }; sleep 60; }; f 6`, 60, -1},
 	{"comet", comet, 20, -1},
 }
@@ -64,6 +67,16 @@ var _ = helper("beheaded", func() {
 		panic("not the main thread")
 	}
 	_, _, _ = syscall.RawSyscall(unix.SYS_EXIT, 0, 0, 0)
+})
+
+var _ = helper("traced", func() {
+	_, _, errno := syscall.RawSyscall(unix.SYS_PTRACE, unix.PTRACE_TRACEME, 0, 0)
+	if errno != 0 {
+		panic(errno)
+	}
+	_, _ = os.NewFile(3, "test's pipe").Write([]byte{'.'})
+	_ = unix.Kill(os.Getpid(), unix.SIGSTOP)
+	time.Sleep(time.Minute)
 })
 
 // trial is one hostile tree and the pipe that its members hold.
@@ -200,7 +213,7 @@ func (tr *trial) clean() {
 }
 
 func TestKillLeavesNothing(t *testing.T) {
-	helpersUsed["beheaded"] = true
+	helpersUsed["beheaded"], helpersUsed["traced"] = true, true
 	eachLevel(t, func(t *testing.T, start starter) {
 		for _, h := range hostile {
 			t.Run(h.name, func(t *testing.T) {

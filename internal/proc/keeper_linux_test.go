@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,6 +76,7 @@ type host struct {
 	out    *bufio.Scanner
 	dir    string // of its cgroup
 	keeper int    // or the tree's init: see guard
+	killed time.Time
 }
 
 // startProgram starts one that must have the level. as, if not nil, changes how
@@ -140,8 +142,21 @@ func (p *host) start(script string, ready int) {
 
 // kill kills the program by SIGKILL.
 func (p *host) kill() {
+	p.killed = time.Now()
 	_ = p.cmd.Process.Kill()
 	_ = p.cmd.Wait()
+}
+
+// goneBound is the promise: nothing lives so long after its program's death.
+const goneBound = time.Second
+
+// starved reports whether so many others want the processors that nobody can
+// keep to a time.
+func starved() bool {
+	b, _ := os.ReadFile("/proc/loadavg")
+	load, _, _ := strings.Cut(string(b), " ")
+	v, err := strconv.ParseFloat(load, 64)
+	return err == nil && v > 4*float64(runtime.NumCPU())
 }
 
 // gone waits for the pipe's end: nobody tells when the keeper is done.
@@ -151,6 +166,13 @@ func (p *host) gone() {
 	_ = p.r.SetReadDeadline(time.Now().Add(bound))
 	if _, err := io.Copy(io.Discard, p.r); err != nil {
 		p.t.Errorf("alive %v after the program's death: %v", bound, p.holders())
+	}
+	if took := time.Since(p.killed); !p.killed.IsZero() && took > goneBound {
+		if starved() {
+			p.t.Logf("gone after %v, on a machine on which everything takes long", took)
+		} else {
+			p.t.Errorf("it took %v until nothing was left of the program", took)
+		}
 	}
 	if p.dir != "" {
 		eventually(p.t, "the cgroup is removed", func() bool {
@@ -376,6 +398,54 @@ func TestAbandonedCgroups(t *testing.T) {
 	alive.gone()
 }
 
+// TestDelegatedCgroup: an ordinary user to whom a cgroup is given has the
+// strongest level.
+func TestDelegatedCgroup(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can give somebody a cgroup")
+	}
+	if err := available(Cgroup); err != nil {
+		t.Skip("no cgroup to be had:", err)
+	}
+	base, err := currentCgroup()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const nobody = 65534
+	dir := path.Join(base, fmt.Sprintf("delegated-%d", os.Getpid()))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := removeCgroup(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, name := range []string{"", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control"} {
+		if err := os.Chown(path.Join(dir, name), nobody, nobody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	p := startProgram(t, Cgroup, func(cmd *exec.Cmd) {
+		cmd.Dir = "/"
+		cmd.SysProcAttr = &syscall.SysProcAttr{
+			Credential:  &syscall.Credential{Uid: nobody, Gid: nobody},
+			UseCgroupFD: true, CgroupFD: int(f.Fd()),
+		}
+	})
+	if path.Dir(p.dir) != dir {
+		t.Errorf("the program's cgroup is %s, not below %s", p.dir, dir)
+	}
+	p.start(`(env -i /usr/bin/setsid /bin/sh -c 'echo >&3; exec /bin/sleep 60' &); echo >&3; exec sleep 60`, 2)
+	p.kill()
+	p.gone()
+}
+
 func TestForcedLevel(t *testing.T) {
 	for _, level := range []string{"nonsense", string(Job), "Cgroup", "cgroup,sweep"} {
 		cmd := exec.Command("/proc/self/exe")
@@ -419,6 +489,8 @@ func TestOrdinaryUser(t *testing.T) {
 		"--- PASS: TestKillLeavesNothing/sweep/comet",
 		"--- PASS: TestCloseEndsLeftovers/sweep/fork_bomb",
 		"--- PASS: TestProgramKilled/sweep/own_session",
+		"--- PASS: TestKillLeavesNothing/pidns/comet",
+		"--- PASS: TestProgramKilled/pidns/own_session",
 		"--- SKIP: TestKillLeavesNothing/cgroup", // else it was no ordinary user
 	} {
 		if !strings.Contains(string(out), want) {

@@ -127,6 +127,9 @@ func (o *batchOptions) check(cmd *cobra.Command) error {
 	if cmd.Flags().Changed("jobs") && o.slots < 1 {
 		return usagef("-j %d: at least one task must run at a time", o.slots)
 	}
+	if _, err := proc.Find(proc.Level(o.level)); err != nil {
+		return err // rather than to tell it of every task
+	}
 	return checkSync(cmd, o.sync, o.journal)
 }
 
