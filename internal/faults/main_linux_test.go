@@ -102,6 +102,12 @@ type family struct{ token string }
 func newFamily(t *testing.T) family {
 	f := family{fmt.Sprintf("%d-%d", os.Getpid(), time.Now().UnixNano())}
 	t.Cleanup(func() {
+		for end := time.Now().Add(keeperBound); len(f.members()) > 0; time.Sleep(2 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Errorf("still alive: %v", f.members())
+				break
+			}
+		}
 		for _, pid := range f.members() { // only if the test has failed
 			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
@@ -111,7 +117,10 @@ func newFamily(t *testing.T) family {
 
 func (f family) env() string { return tokenVar + "=" + f.token }
 
-const keeperName = "tree-keeper"
+const (
+	keeperName  = "tree-keeper"
+	keeperBound = 15 * time.Second // after its program's death
+)
 
 // members lists the living processes of the family, keepers included.
 func (f family) members() (pids []int) {
@@ -126,22 +135,20 @@ func (f family) members() (pids []int) {
 	return pids
 }
 
-// gone waits until the family is extinct, and returns who was left after a
-// second and how long it took in all.
+// gone waits until nothing of the family's trees lives, and returns who was left
+// after a second and how long it took in all. Keepers may still be looking
+// whether they have got everything; they end before the test does.
 func (f family) gone() (survivors []string, took time.Duration) {
 	start := time.Now()
 	for counted := false; time.Since(start) < 10*time.Second; time.Sleep(2 * time.Millisecond) {
-		left := f.members()
+		left := slices.DeleteFunc(f.members(), func(pid int) bool { return commandLine(pid) == keeperName })
 		if len(left) == 0 {
 			break
 		}
 		if time.Since(start) > time.Second && !counted {
 			counted = true
 			for _, pid := range left {
-				// A keeper may still be looking whether it has got them all.
-				if line := commandLine(pid); line != keeperName {
-					survivors = append(survivors, fmt.Sprintf("%d %s", pid, line))
-				}
+				survivors = append(survivors, fmt.Sprintf("%d %s", pid, commandLine(pid)))
 			}
 		}
 	}

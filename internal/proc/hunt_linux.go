@@ -21,12 +21,19 @@ func hunt(program uint64, spared map[mark]bool) {
 	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, -20) // where we may: they must not starve us
 	h := hunter{program: program, spared: spared, corpses: map[int]uint64{}}
 	end := time.Now().Add(clearBound)
-	for clean := 0; clean < 4 && time.Now().Before(end); {
+	last := time.Now() // when a member was found
+	for clean, looks := 0, 0; clean < 4 && time.Now().Before(end) && time.Since(last) < huntQuiet; looks++ {
+		if looks%huntThorough == 0 {
+			h.others = nil
+		}
 		found, gone := h.look()
 		if !found && gone == 0 {
 			h.others = nil // the next look is a thorough one
 			found, gone = h.look()
 			time.Sleep(time.Millisecond)
+		}
+		if found {
+			last = time.Now()
 		}
 		if clean++; found || gone > 0 {
 			clean = 0
@@ -34,6 +41,16 @@ func hunt(program uint64, spared map[mark]bool) {
 		}
 	}
 }
+
+const (
+	// huntThorough is how many looks there are to a thorough one, at the
+	// latest. On a busy machine something is gone in every look; and what was
+	// looked at in the instant before it set its mark is among the others.
+	huntThorough = 4
+	// huntQuiet ends a hunt that meets nobody, although it cannot be sure: the
+	// machine is busy with what is not ours.
+	huntQuiet = 2 * time.Second
+)
 
 type hunter struct {
 	program uint64
