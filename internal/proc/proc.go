@@ -54,7 +54,7 @@ type Spec struct {
 	// LastSignal, if set, is what the leader gets when this program dies, or
 	// when the thread that called Start ends: the caller has locked it
 	// (runtime.LockOSThread) for the leader's life. The tree then has a moment
-	// (two seconds) to end before it is killed. Linux only.
+	// (half a second) to end before it is killed. Linux only.
 	LastSignal syscall.Signal
 	// OnStop, if set, is called (from another goroutine) when the leader was
 	// stopped by job control, with the signal that stopped it, and when it was
