@@ -172,6 +172,9 @@ func (o *doctorOptions) conclude(r *doctor.Report, stdout io.Writer) error {
 	if err == nil && !r.Sound() {
 		return exitError{code: exitFailed}
 	}
+	if err == nil && r.Unproved() > 0 {
+		return exitError{code: exitOurs}
+	}
 	return err
 }
 

@@ -13,6 +13,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -101,7 +102,10 @@ func Examine(ctx context.Context, o Options) ([]Line, error) {
 		if o.Progress != nil {
 			o.Progress(l.what(), i, len(plan))
 		}
-		if err := s.examine(ctx, &l); err != nil {
+		var none errNoRound
+		if err := s.examine(ctx, &l); errors.As(err, &none) {
+			l.Unproved = none.reason
+		} else if err != nil {
 			return lines, fmt.Errorf("%s: %w", l.what(), err)
 		}
 		lines = append(lines, l.Line)
@@ -180,7 +184,7 @@ func (s *surgery) examine(ctx context.Context, p *planned) error {
 		case r.invalid == "":
 			p.add(r.round)
 		case p.Repeated == repeats*p.rounds:
-			failed = fmt.Errorf("no valid round: %s", r.invalid)
+			failed = errNoRound{r.invalid}
 		default:
 			p.Repeated++
 			todo <- struct{}{}
@@ -193,6 +197,11 @@ func (s *surgery) examine(ctx context.Context, p *planned) error {
 	p.sum()
 	return failed
 }
+
+// errNoRound says that too few rounds counted.
+type errNoRound struct{ reason string }
+
+func (e errNoRound) Error() string { return "too few rounds count: " + e.reason }
 
 type result struct {
 	round
@@ -225,6 +234,7 @@ type Line struct {
 	Survived    int           `json:"rounds_survived"`       // rounds with survivors
 	Lost        int           `json:"rounds_lost,omitempty"` // rounds in which the tool did not return
 	Gone        Times         `json:"gone"`                  // until the last process was gone
+	Unproved    string        `json:"unproved,omitempty"`    // why too few rounds count
 	gone        []time.Duration
 }
 

@@ -204,7 +204,7 @@ func TestNotReady(t *testing.T) {
 	idle := Tool{Name: "idle", Command: func(time.Duration, string, []string) []string { return []string{"true"} }}
 	p := planned{Line: Line{Case: CutOff}, tool: idle, subject: subject(t, "setsid"), limit: time.Second, rounds: 2}
 	inSurgery(t, func(s *surgery) {
-		if err := s.examine(t.Context(), &p); err == nil || p.Rounds != 0 || p.Repeated != repeats*2 {
+		if err := s.examine(t.Context(), &p); !errors.As(err, &errNoRound{}) || p.Rounds != 0 || p.Repeated != repeats*2 {
 			t.Errorf("%v, %+v", err, p.Line)
 		}
 	})

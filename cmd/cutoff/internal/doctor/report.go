@@ -57,6 +57,16 @@ func (r *Report) Sound() bool {
 	return true
 }
 
+// Unproved counts cutoff's own lines of which too few rounds count.
+func (r *Report) Unproved() (n int) {
+	for _, l := range r.Lines {
+		if l.Ours() && l.Unproved != "" {
+			n++
+		}
+	}
+	return n
+}
+
 // Ours reports whether the line is about cutoff itself and not about a peer.
 func (l Line) Ours() bool { return l.Containment != "" }
 
@@ -77,7 +87,7 @@ func (r *Report) Text(w io.Writer) error {
 		for _, l := range r.Lines {
 			if l.Case == c.which {
 				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Title, l.by(), l.survivors(),
-					show(l.Gone.Median), show(l.Gone.P99), show(l.Gone.Max), r.note(l))
+					l.show(l.Gone.Median), l.show(l.Gone.P99), l.show(l.Gone.Max), r.note(l))
 			}
 		}
 		_ = t.Flush()
@@ -123,6 +133,8 @@ func (r *Report) verdict() string {
 		}
 	}
 	switch {
+	case r.Sound() && r.Unproved() > 0:
+		return fmt.Sprintf("Nothing survived cutoff in %d rounds, but %d lines could not be examined: is the machine too busy?", rounds, r.Unproved())
 	case r.Sound():
 		return fmt.Sprintf("Nothing survived cutoff in %d rounds.", rounds)
 	case r.Survivors == 0:
@@ -140,7 +152,10 @@ func (l Line) by() string {
 }
 
 func (l Line) survivors() string {
-	if l.Survivors == 0 {
+	switch {
+	case l.Rounds == 0:
+		return "-"
+	case l.Survivors == 0:
 		return "0"
 	}
 	return fmt.Sprintf("%d in %d of %d", l.Survivors, l.Survived, l.Rounds)
@@ -155,12 +170,19 @@ func (r *Report) note(l Line) string {
 	if l.Lost > 0 {
 		notes = append(notes, fmt.Sprintf("did not return: %d", l.Lost))
 	}
+	if l.Unproved != "" {
+		notes = append(notes, fmt.Sprintf("%d rounds: %s", l.Rounds, l.Unproved))
+	}
 	return strings.Join(notes, ", ")
 }
 
-// show writes a duration with three digits; a missing one is never.
-func show(d *time.Duration) string {
-	if d == nil {
+// show writes one of the line's times with three digits; a missing one is
+// never.
+func (l Line) show(d *time.Duration) string {
+	switch {
+	case l.Rounds == 0:
+		return "-"
+	case d == nil:
 		return "never"
 	}
 	unit := time.Microsecond

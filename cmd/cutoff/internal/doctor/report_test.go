@@ -57,6 +57,7 @@ func sample() *Report {
 	killed := Line{Case: Killed, Child: "bomb", Title: "forks for ever", Tool: "cutoff", Containment: "sweep", Limit: bound}
 	killed.add(round{gone: 900 * time.Microsecond})
 	killed.sum()
+	unproved := Line{Case: Killed, Child: "comet", Title: "forks, executes and exits for ever", Tool: "timeout", Limit: bound, Unproved: "the child was not ready"}
 	return &Report{
 		Format: ReportFormat, Major: ReportMajor, Minor: ReportMinor,
 		Time: time.Date(2026, 11, 22, 9, 30, 0, 0, time.UTC), User: 1000, Containment: "sweep", Rounds: 3, Limit: int64(limit),
@@ -65,7 +66,7 @@ func sample() *Report {
 			{Level: "sweep", Available: true, InForce: true},
 			{Level: "group", Available: true},
 		},
-		Lines:   []Line{good, slow, peer, killed},
+		Lines:   []Line{good, slow, peer, killed, unproved},
 		Missing: []Missing{{"parallel --timeout", "parallel is not installed"}},
 	}
 }
@@ -141,7 +142,11 @@ func TestSound(t *testing.T) {
 	if r.Sound() {
 		t.Error("something survived, and all is well")
 	}
-	r.Survivors = 1
+	r.Lines[3].Survivors, r.Lines[0].Unproved = 0, "the child was not ready"
+	if v := r.verdict(); !r.Sound() || r.Unproved() != 1 || !strings.Contains(v, "1 lines could not be examined") {
+		t.Errorf("the verdict is %q", v)
+	}
+	r.Lines[3].Survivors, r.Survivors = 1, 1
 	if v := r.verdict(); !strings.Contains(v, "SURVIVORS: 1 ") {
 		t.Errorf("the verdict is %q", v)
 	}

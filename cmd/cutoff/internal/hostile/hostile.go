@@ -39,7 +39,7 @@ var Children = []Child{
 	{Name: "memory", Title: "eats memory"},
 	{Name: "printer", Title: "prints for ever"},
 	{Name: "ptrace", Title: "stops itself under ptrace", Quiet: true},
-	{Name: "thousand", Title: "has 1,000 descendants", Slow: 3},
+	{Name: "thousand", Title: "has 1,000 descendants", Slow: 5},
 	{Name: "zombies", Title: "makes zombies for ever"},
 }
 
