@@ -14,7 +14,7 @@ func TestStuckCommand(t *testing.T) {
 	const script = `sleep 60 & until read name < /proc/$!/comm && [ "$name" = sleep ]; do :; done; head -c 100000 /dev/zero; wait`
 	for _, grace := range []time.Duration{0, time.Millisecond} {
 		r, err := Command{Path: "sh", Args: []string{"-c", script}, Limits: Limits{Output: 1000, Grace: grace}}.Run(ctx(t))
-		if errorAs[*CutoffError](t, err); r.Outcome != Output {
+		if e := errorAs[*CutoffError](t, err); r.Outcome != Output || e.Result.Stack != r.Stack {
 			t.Fatalf("got %+v", r)
 		}
 		lines := strings.Split(r.Stack, "\n")

@@ -20,8 +20,11 @@ import (
 )
 
 // stuck is stuck as its input says.
-var stuck = Register("stuck", func(_ context.Context, how string) (int, error) {
+var stuck = Register("stuck", func(ctx context.Context, how string) (int, error) {
 	fmt.Fprint(os.Stderr, "before "+how) // without a line's end
+	if how == "many" {
+		stuckAmongMany(ctx)
+	}
 	stuckWays[how]()
 	return 0, nil
 })
@@ -35,7 +38,6 @@ var stuckWays = map[string]func(){
 	"deep":           func() { stuckDeep(100_000) },
 	"catches":        func() { signal.Notify(make(chan os.Signal, 1), syscall.SIGQUIT); stuckSpinning() },
 	"ignores":        func() { signal.Ignore(syscall.SIGQUIT); stuckSpinning() },
-	"many":           stuckAmongMany,
 	"holds its word": func() { stuckHolding() },
 	"stopped":        func() { _ = syscall.Kill(os.Getpid(), syscall.SIGSTOP); stuckSpinning() },
 }
@@ -69,9 +71,10 @@ func stuckDeep(n int) int {
 	return stuckDeep(n-1) + 1
 }
 
-func stuckAmongMany() {
-	for range 10_000 {
+func stuckAmongMany(ctx context.Context) {
+	for i := range 10_000 {
 		go stuckInSelect()
+		Beat(ctx, float64(i))
 	}
 	stuckSpinning()
 }
@@ -168,12 +171,14 @@ func TestStuck(t *testing.T) {
 			var mu sync.Mutex
 			var errs bytes.Buffer
 			env := append(os.Environ(), c.env)
-			p := newPool(t, PoolOptions{
-				Workers: 1, Env: env, Stderr: &lockedWriter{mu: &mu, w: &errs}, Limits: Limits{Timeout: 300 * time.Millisecond},
-			})
+			limits := Limits{Timeout: 300 * time.Millisecond}
+			if c.how == "many" { // it beats until they are all there
+				limits = Limits{Idle: 300 * time.Millisecond}
+			}
+			p := newPool(t, PoolOptions{Workers: 1, Env: env, Stderr: &lockedWriter{mu: &mu, w: &errs}, Limits: limits})
 			_, err := stuck.Call(ctx(t), p, c.how)
 			r := errorAs[*CutoffError](t, err).Result
-			if !errors.Is(err, ErrTimeout) || r.Signal != "SIGKILL" || r.ExitCode != -1 {
+			if !errors.Is(err, ErrTimeout) && !errors.Is(err, ErrIdle) || r.Signal != "SIGKILL" || r.ExitCode != -1 {
 				t.Errorf("got %v, %q, exit code %d", err, r.Signal, r.ExitCode)
 			}
 			if got := r.StuckIn(); got != c.where {
