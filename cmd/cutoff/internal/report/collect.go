@@ -58,6 +58,7 @@ type Summary struct {
 	open     int64                 // attempts of this run that have no end yet
 	waits    map[taskKey]struct{}  // tasks of this run that wait for another attempt
 	crashed  int64                 // settled tasks of classFailed that crashed
+	unable   int64                 // settled tasks of this run that could not start
 	ownLimit int64                 // settled tasks with a cutoff of their own
 
 	rows     map[taskKey]int // index into order
@@ -132,7 +133,7 @@ func (s *Summary) header(h *journal.Header) {
 	s.runs++
 	s.Header = *h
 	s.runStart, s.last = h.Time, h.Time
-	s.open = 0
+	s.open, s.unable = 0, 0
 	clear(s.waits)
 	s.settled[classCanceled], s.settled[classNotStarted] = histogram{}, histogram{}
 }
@@ -153,7 +154,7 @@ func (s *Summary) ended(r *journal.Ended) {
 	if c == classCutOff {
 		s.CutOffWork += r.Wall
 	}
-	if r.Attempt > 0 {
+	if ran(r) {
 		s.open--
 	}
 	if r.Retry {
@@ -164,12 +165,18 @@ func (s *Summary) ended(r *journal.Ended) {
 	if r.Outcome == cutoff.Crashed {
 		s.crashed++
 	}
+	if c == classNotStarted && ran(r) {
+		s.unable++
+	}
 	if s.hasOwnLimit(&r.Task) {
 		s.ownLimit++
 	}
 	s.settled[c].add(r.Wall)
 	s.put(&r.Task, row{class: c, wall: r.Wall, note: noteOf(r), attempt: r.Attempt})
 }
+
+// ran says that a started record came before: also what could not run has one.
+func ran(r *journal.Ended) bool { return r.Attempt > 0 || r.Slot > 0 }
 
 // saw advances the clock of the run.
 func (s *Summary) saw(t time.Time) {

@@ -162,6 +162,22 @@ func TestJUnit(t *testing.T) {
 	}
 }
 
+// What could not start has a started record, and an end without an attempt.
+func TestCouldNotStart(t *testing.T) {
+	s := newSample(t, sec)
+	task := s.task("no such command")
+	check(t, s.w.Started(journal.Started{Time: s.now, Task: task, Attempt: 1}))
+	check(t, s.w.Ended(journal.Ended{Time: s.now, Task: task, Result: cutoff.Result{Outcome: cutoff.NotStarted}, Error: "not found"}))
+	s.run(s.task("given up"), cutoff.Result{Outcome: cutoff.NotStarted}, false)
+	if rows := rowsOf(t, write(t, s, CSV)); len(rows) != 2 || rows[0]["outcome"] != "notstarted" || rows[0]["error"] != "not found" {
+		t.Errorf("rows %v", rows)
+	}
+	f := junitOf(t, write(t, s, JUnit))
+	if f.Tests != 2 || f.Errors != 1 || len(f.Cases[1].Skipped) != 1 || f.Cases[0].Error[0].Message != "not found" {
+		t.Errorf("JUnit %+v", f)
+	}
+}
+
 // What an earlier run left to a later one counts once, and a retry that never
 // came is no success.
 func TestJUnitLaterRun(t *testing.T) {

@@ -16,6 +16,9 @@ const jsonVersion = 1
 type jsonAttempt struct {
 	// Begun is when the start was recorded.
 	Begun time.Time `json:"begun,omitzero"`
+	// Type is left out: there is one type here. Time is that of the end.
+	Type string    `json:"type,omitempty"`
+	Time time.Time `json:"time,omitzero"`
 	// Unfinished says that the journal has no end of this attempt.
 	Unfinished bool `json:"unfinished,omitempty"`
 	journal.Ended
@@ -95,7 +98,7 @@ func (j *jsonWriter) begin(h *journal.Header) {
 }
 
 func (j *jsonWriter) attempt(a *attempt) error {
-	row := jsonAttempt{Begun: a.begun, Unfinished: !a.ended, Ended: a.Ended}
+	row := jsonAttempt{Begun: a.begun, Time: a.Time, Unfinished: !a.ended, Ended: a.Ended}
 	limits := a.limits()
 	row.Task.Limits = &limits
 	if j.rows++; j.rows > 1 {

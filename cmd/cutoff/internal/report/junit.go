@@ -24,7 +24,8 @@ const junitMaxText = 16 << 10
 //	cut off                  <error type="timeout">, "cpu", "memory", "idle", "output"
 //	crashed, canceled        <error type="crashed">, <error type="canceled">
 //	without an end           <error type="unfinished">
-//	notstarted               <skipped>
+//	could not start          <error type="notstarted">
+//	never started            <skipped>
 //
 // Earlier attempts of a task are in the words of Maven Surefire: <flakyError>
 // and <flakyFailure> if the last one is ok, <rerunError> and <rerunFailure> if
@@ -73,10 +74,10 @@ type verdict struct {
 func (j *junit) open() {
 	s := j.s
 	failed := s.count(classFailed) - s.crashed
-	failedElse := s.count(classCutOff) + s.crashed + s.count(classCanceled) + s.count(classNoEnd)
+	failedElse := s.count(classCutOff) + s.crashed + s.count(classCanceled) + s.count(classNoEnd) + s.unable
 	counts := fmt.Sprintf(`tests="%d" failures="%d" errors="%d" time=%q`, s.Tasks(), failed, failedElse, seconds(s.Elapsed))
 	j.printf("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"cutoff\" %s>\n", counts)
-	j.printf("  <testsuite name=\"cutoff batch\" %s skipped=\"%d\" timestamp=\"%s\" hostname=\"", counts, s.count(classNotStarted), s.Header.Time.UTC().Format("2006-01-02T15:04:05"))
+	j.printf("  <testsuite name=\"cutoff batch\" %s skipped=\"%d\" timestamp=\"%s\" hostname=\"", counts, s.count(classNotStarted)-s.unable, s.Header.Time.UTC().Format("2006-01-02T15:04:05"))
 	j.text(escapeLine(s.Header.Host))
 	j.printf("\">\n    <properties>\n")
 	j.property("verdict", s.Verdict())
@@ -141,6 +142,9 @@ func verdictOf(a *attempt) verdict {
 		v.element, v.kind = "error", "unfinished"
 	case classNotStarted:
 		v.element = "skipped"
+		if ran(&a.Ended) {
+			v.element = "error"
+		}
 	case classFailed:
 		v.element = "failure"
 		if a.Outcome == cutoff.Crashed {

@@ -72,7 +72,9 @@ func (s *sample) add(id string, o cutoff.Outcome, wall time.Duration) {
 // run records an attempt.
 func (s *sample) run(task journal.Task, r cutoff.Result, retry bool) {
 	s.t.Helper()
-	if r.Attempt > 0 {
+	if r.Attempt == 0 {
+		task.Slot = 0 // it was given up
+	} else {
 		check(s.t, s.w.Started(journal.Started{Time: s.now, Task: task, Attempt: r.Attempt}))
 		r.Started = s.now
 	}

@@ -109,7 +109,8 @@ func (as *attempts) record(rec journal.Record) error {
 	case *journal.Ended:
 		a := &attempt{run: as.run, header: as.header, ended: true, Ended: *rec}
 		key := keyOf(&rec.Task)
-		if s := as.open[key]; s != nil && s.Attempt == rec.Attempt {
+		// What could not run has the attempt 0 at its end.
+		if s := as.open[key]; s != nil && (s.Attempt == rec.Attempt || rec.Attempt == 0) {
 			a.begun = s.Time
 			delete(as.open, key)
 		}

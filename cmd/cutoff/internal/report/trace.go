@@ -33,7 +33,7 @@ func writeTrace(w io.Writer, r io.Reader) (Damage, error) {
 		case *journal.Started:
 			t.count(rec.Time, +1)
 		case *journal.Ended:
-			if rec.Attempt > 0 {
+			if ran(rec) {
 				t.count(rec.Time, -1)
 			}
 		}
