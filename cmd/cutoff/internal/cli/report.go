@@ -23,6 +23,9 @@ const reportLong = `Say what became of a batch, from its journal.
 Without -o it is a text on standard output. -o FILE writes a file in the format
 of its extension:
 
+  .html        all of it, in one file that needs no network: timeline, quantiles,
+               where tasks were stuck, failures, the slowest, every attempt with
+               search and filter
   .svg .png    the timeline: a bar for each task from its own start to its end,
                and the cutoff as a dashed line
   .txt         what standard output gets
@@ -36,6 +39,7 @@ The batch may still be running. docs/REPORT.md describes the formats.`
 
 const reportExample = `  cutoff batch -t 2s --journal run.jsonl './solve {}' ::: *.cnf
   cutoff report run.jsonl
+  cutoff report run.jsonl -o report.html
   cutoff report run.jsonl -o timeline.svg
   cutoff report run.jsonl -o - --format csv | head`
 

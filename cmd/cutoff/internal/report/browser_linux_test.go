@@ -106,7 +106,7 @@ func browseHostile(t *testing.T, b *browser) {
 // A large batch has a page that is as light as that of a small one.
 func browseLarge(t *testing.T, b *browser) {
 	var journal bytes.Buffer
-	check(t, writeLarge(&journal, 20_000))
+	check(t, writeLarge(&journal, 6_000))
 	file := pageFileOf(t, "large", journal.Bytes())
 	p := b.open(t, file, 1200, 900)
 	if n, _ := p.eval(`document.querySelectorAll("*").length`).(float64); n > 5000 {
@@ -116,7 +116,7 @@ func browseLarge(t *testing.T, b *browser) {
 		p.want(`[...document.querySelectorAll("svg`+picture+` path")].every((e) => e.getBBox().width > 0)`, true)
 	}
 	p.want(`document.querySelector("svg.lanes path.ok").getBBox().width > 9000`, true)
-	p.want(`document.querySelector("#attempts .sub").textContent.includes("of 20,000 rows")`, true)
+	p.want(`document.querySelector("#attempts .sub").textContent.includes("of 6,000 rows")`, true)
 	p.want(listed, 100)
 	p.eval(typeInto + `("uf1 sigsegv")`)
 	p.want(`[...document.querySelectorAll("#list tbody tr[data-id]")].every((r) => /uf1/.test(r.textContent) && /SIGSEGV/.test(r.textContent))`, true)

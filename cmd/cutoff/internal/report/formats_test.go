@@ -348,8 +348,13 @@ func (w *failingWriter) Write(p []byte) (int, error) {
 func TestWriteFails(t *testing.T) {
 	s := sampleOutcomes(t)
 	for _, f := range Formats {
-		whole := len(write(t, s, f))
-		for _, n := range []int{0, whole / 2, whole - 1} {
+		points := []int{0}
+		whole := 0
+		if f != SVG && f != PNG { // those are written at once
+			whole = len(write(t, s, f))
+			points = []int{0, whole / 2, whole - 1}
+		}
+		for _, n := range points {
 			if _, err := Write(&failingWriter{n}, f, bytes.NewReader(s.bytes())); err == nil {
 				t.Errorf("%s: no error after %d of %d bytes", f, n, whole)
 			}
