@@ -3,21 +3,12 @@
 package cutoff
 
 import (
-	"bufio"
-	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
-	"slices"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/cutoff-run/cutoff/internal/worker"
 )
@@ -98,90 +89,4 @@ func TestCgo(t *testing.T) {
 			}
 		})
 	}
-}
-
-var orphan = Register("orphan", func(_ context.Context, how string) (int, error) {
-	switch how {
-	case "one processor": // nothing else in the worker ever runs again
-		runtime.GOMAXPROCS(1)
-		debug.SetGCPercent(-1)
-	case "descendant":
-		fmt.Println(startSleeper())
-	}
-	fmt.Println(os.Getpid())
-	if how == "stopped" {
-		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
-	}
-	return 0, spinForever()
-})
-
-// orphans starts calls that never end, whose processes say who they are.
-var _ = helper("orphans", func() {
-	pool, err := NewPool(PoolOptions{Workers: 4})
-	if err != nil {
-		panic(err)
-	}
-	for _, how := range []string{"spin", "one processor", "stopped", "descendant"} {
-		if _, err := orphan.Start(context.Background(), pool, how); err != nil {
-			panic(err)
-		}
-	}
-	select {}
-})
-
-// TestProgramKilled kills a program with SIGKILL while its workers loop
-// without end, have one processor only, are stopped, and have a descendant in
-// a session of its own: none of them lives on.
-func TestProgramKilled(t *testing.T) {
-	program := exec.Command(os.Args[0])
-	program.Env = append(os.Environ(), helperEnv(t, "orphans"))
-	program.Stderr = os.Stderr
-	stdout, err := program.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := program.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var pids []int
-	t.Cleanup(func() {
-		_ = program.Process.Kill()
-		_ = program.Wait()
-		for _, pid := range pids {
-			if running(pid) {
-				_ = syscall.Kill(pid, syscall.SIGKILL)
-			}
-		}
-	})
-	for lines := bufio.NewScanner(stdout); len(pids) < 5 && lines.Scan(); {
-		pid, err := strconv.Atoi(lines.Text())
-		if err != nil {
-			t.Fatalf("the program said %q", lines.Text())
-		}
-		pids = append(pids, pid)
-	}
-	if len(pids) < 5 {
-		t.Fatal("the program ended early")
-	}
-	_ = program.Process.Kill()
-	for end := time.Now().Add(10 * time.Second); anyRunning(pids); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("processes live on after their program was killed")
-		}
-	}
-}
-
-func anyRunning(pids []int) bool { return slices.ContainsFunc(pids, running) }
-
-// running reports whether a process exists and is no zombie.
-func running(pid int) bool {
-	if syscall.Kill(pid, 0) != nil {
-		return false
-	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return !errors.Is(err, os.ErrNotExist)
-	}
-	_, state, _ := strings.Cut(string(stat), ") ")
-	return !strings.HasPrefix(state, "Z")
 }
