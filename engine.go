@@ -2,6 +2,7 @@ package cutoff
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -388,6 +389,10 @@ func (e *engine) event(ev Event) {
 	}
 	switch ev.Kind {
 	case WorkerFailed:
+		if errors.Is(ev.Err, ErrPoolClosed) { // the pool's own end is nobody's failure
+			l.Debug("worker not needed any more", "err", ev.Err)
+			return
+		}
 		l.Warn("worker failed", "pid", ev.PID, "err", ev.Err)
 	case WorkerStarted, WorkerEnded:
 		l.Debug(string(ev.Kind), "pid", ev.PID)

@@ -211,6 +211,8 @@ func startError(err error) error {
 	switch {
 	case errors.Is(err, worker.ErrSilent):
 		return fmt.Errorf("%w (%w)", ErrNoInit, err)
+	case errors.Is(err, worker.ErrAborted):
+		return fmt.Errorf("%w: %w", ErrPoolClosed, err)
 	case errors.Is(err, worker.ErrOtherProgram):
 		return fmt.Errorf("cutoff: %w: the program's file was replaced while it ran; restart it", err)
 	}

@@ -142,7 +142,7 @@ func (w *Worker) greet(cfg Config) error {
 		}
 		return nil
 	case <-cfg.Abort:
-		return errAborted
+		return ErrAborted
 	case <-late.C:
 		return fmt.Errorf("%w within %v", ErrSilent, cfg.Bound)
 	}
@@ -164,8 +164,6 @@ func (w *Worker) silence(cfg Config) error {
 	}
 	return err
 }
-
-var errAborted = errors.New("the start was given up")
 
 // PID returns the worker's process id.
 func (w *Worker) PID() int { return w.tree.PID() }

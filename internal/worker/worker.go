@@ -50,6 +50,8 @@ var (
 	ErrSilent = errors.New("the process did not report as a worker")
 	// ErrOtherProgram: the process is another build of the program.
 	ErrOtherProgram = errors.New("the worker runs another build of the program")
+	// ErrAborted: Config.Abort was closed before it said hello.
+	ErrAborted = errors.New("the start was given up")
 )
 
 // The descriptors of the worker beyond the standard streams.
