@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	tasks = flag.Int("tasks", 120, "how many tasks TestKills runs at each level")
+	tasks = flag.Int("tasks", 60, "how many tasks TestKills runs at each level")
 	seed  = flag.Uint64("seed", 0, "the seed of the random choices; 0 takes one from the clock")
 )
 
