@@ -13,8 +13,7 @@ import (
 // a queue belongs to the caller's context alone. The zero value sets no limit.
 //
 // Every limit holds for the whole tree: the process and everything that it
-// starts. Which of them the kernel keeps too, and how exact each is, stands in
-// docs/LIMITS.md.
+// starts. How each is kept, and how exact it is, stands in docs/LIMITS.md.
 type Limits struct {
 	// Timeout is the wall time the attempt may take. Zero means no limit.
 	Timeout time.Duration `json:"timeout_ns,omitempty"`
