@@ -83,7 +83,7 @@ func rerunCommand(o *rerunOptions) *cobra.Command {
 	addLimitFlags(cmd, &o.limits)
 	f.IntVarP(&o.slots, "jobs", "j", 0, "how many tasks run at a time (default as in the batch)")
 	f.StringVar(&o.journal, "journal", "", "record every task in a new `FILE` (default JOURNAL with .rerun-N in its name)")
-	f.StringVar(&o.sync, "sync", "group", "force records to the disk `always`, in groups within a second (group), or never (off)")
+	f.StringVar(&o.sync, "sync", "", "when records are forced to the disk: always, group or off (default as in the batch)")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "print the commands and run nothing")
 	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("only", cobra.FixedCompletions(outcomes, cobra.ShellCompDirectiveNoFileComp)))
 	return cmd
@@ -97,6 +97,9 @@ func (o *rerunOptions) check(cmd *cobra.Command) error {
 	}
 	if cmd.Flags().Changed("jobs") && o.slots < 1 {
 		return usagef("-j %d: at least one task must run at a time", o.slots)
+	}
+	if o.sync == "" {
+		return nil
 	}
 	return checkSync(cmd, o.sync, "the new journal")
 }
@@ -149,7 +152,10 @@ func (o *rerunOptions) recorded(path string) (*recorded, error) {
 		pass: func(t journal.TaskState, _ bool) bool { return wanted(t) },
 	})
 	j.o.limits = over(j.o.limits, o.limits)
-	j.o.sync, j.o.dryRun = o.sync, o.dryRun
+	j.o.dryRun = o.dryRun
+	if o.sync != "" {
+		j.o.sync = o.sync
+	}
 	if o.slots > 0 {
 		j.o.slots = o.slots
 	}
