@@ -18,7 +18,7 @@ import (
 )
 
 // browserLimit bounds whatever a test does with the browser.
-const browserLimit = 90 * time.Second
+const browserLimit = 4 * time.Minute
 
 // browser is a headless Chromium that is spoken to over the DevTools protocol:
 // JSON messages that end with NUL, on its descriptors 3 (in) and 4 (out). When

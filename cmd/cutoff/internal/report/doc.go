@@ -1,8 +1,14 @@
-// Package report turns a journal into what people look at.
+// Package report turns a journal into what people look at and what other
+// programs read. [Write] writes any of the formats; docs/REPORT.md describes
+// them.
 //
-// [Collect] reads a journal once, in memory that does not grow with the number
-// of tasks, and keeps a [Summary]. [Summary.Timeline] draws it: bars from each
-// task's own start to its end, and the cutoff as a dashed line. A figure is
-// laid out and drawn by one code (figure.go, rows.go, profile.go) on a canvas,
-// of which there are two: svg.go and png.go.
+// A journal is read as records (scan), as attempts (read.go: a start with its
+// end) or as a [Summary] (collect.go: counts and histograms), in memory that
+// does not grow with the number of tasks. What is made to be read needs more
+// than counts: detail.go has samples, the slowest, groups and lanes.
+//
+// The figure ([Summary.Timeline]) is laid out and drawn by one code (figure.go,
+// rows.go, profile.go) on a canvas, of which there are two: svg.go and png.go.
+// The page is page/page.html with what the html_*.go files put into it. The
+// other formats have a file each.
 package report
