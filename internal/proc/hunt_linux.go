@@ -22,7 +22,7 @@ func hunt(program uint64, spared map[mark]bool) {
 	h := hunter{program: program, spared: spared, corpses: map[int]uint64{}}
 	end := time.Now().Add(clearBound)
 	last := time.Now() // when a member was found
-	for clean, looks := 0, 0; clean < 4 && time.Now().Before(end) && time.Since(last) < huntQuiet; looks++ {
+	for clean, looks := 0, 0; clean < 4 && time.Now().Before(end) && (looks < huntLooks || time.Since(last) < huntQuiet); looks++ {
 		if looks%huntThorough == 0 {
 			h.others = nil
 		}
@@ -50,6 +50,7 @@ const (
 	// huntQuiet ends a hunt that meets nobody, although it cannot be sure: the
 	// machine is busy with what is not ours.
 	huntQuiet = 2 * time.Second
+	huntLooks = 50 // and not before so many
 )
 
 type hunter struct {

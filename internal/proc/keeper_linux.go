@@ -96,12 +96,6 @@ func (k *keeperProcess) ensure() error {
 		unix.Close(oldPipe)
 	}
 	var err error
-	if k.swept {
-		err = k.tell(tellSwept, 0)
-	}
-	if k.lenient {
-		err = errors.Join(err, k.tell(tellLenient, 0))
-	}
 	for _, m := range k.spared {
 		err = errors.Join(err, k.tell(tellSpared, uint64(m)))
 	}
@@ -139,6 +133,18 @@ func (k *keeperProcess) start(c *cgroupParent) error {
 	if c != nil {
 		dir = c.dir
 		files[keeperLock] = c.lock.Fd()
+	}
+	// What it has to know waits for it in the pipe: we may be killed in the
+	// instant after its start.
+	if k.swept {
+		err = tell(p[1], tellSwept, 0)
+	}
+	if k.lenient {
+		err = errors.Join(err, tell(p[1], tellLenient, 0))
+	}
+	if err != nil {
+		unix.Close(p[1])
+		return err
 	}
 	pid, _, err := syscall.StartProcess(selfPath, []string{keeperName}, &syscall.ProcAttr{
 		Dir:   "/", // not to hold a mount
@@ -198,6 +204,10 @@ func (k *keeperProcess) spare(m mark) error {
 
 // tell writes to the keeper; k.mu is held.
 func (k *keeperProcess) tell(what byte, more uint64) error {
-	_, err := unix.Write(k.pipe, binary.NativeEndian.AppendUint64([]byte{what}, more))
+	return tell(k.pipe, what, more)
+}
+
+func tell(pipe int, what byte, more uint64) error {
+	_, err := unix.Write(pipe, binary.NativeEndian.AppendUint64([]byte{what}, more))
 	return err
 }
