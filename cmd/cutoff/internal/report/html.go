@@ -76,7 +76,7 @@ func writeHTML(w io.Writer, d *detail) error {
 		return err
 	}
 	p := &page{
-		Title: "cutoff: " + d.Verdict(), Verdict: d.Verdict(), About: d.about(),
+		Title: "cutoff: " + d.Verdict(), Verdict: strings.ReplaceAll(d.Verdict(), " %", "\u00a0%"), About: d.about(),
 		Policy: policy(), CSS: template.CSS(pageCSS), JS: template.JS(pageJS), Data: template.JS(data),
 		Quantiles: newQuantileView(d), Groups: d.groupViews(), Slowest: d.slowRows(),
 		Sampled: sampled(shown, total), Environment: d.environment(),
