@@ -64,7 +64,7 @@ func TestCallCPU(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = c.Wait()
-	cutOff(t, c.Result(), err, CPU, ErrCPU)
+	_ = cutOff(t, c.Result(), err, CPU, ErrCPU)
 	for range 20 { // many calls on one worker, each well below
 		if _, err := double.Call(ctx(t), p, 1); err != nil {
 			t.Fatal(err)

@@ -175,7 +175,7 @@ func TestCommandMemory(t *testing.T) {
 		c.Env = append(os.Environ(), helperEnv(t, "eat"))
 		c.Limits = Limits{Memory: limit, Timeout: bound}
 		r, err := c.Run(context.Background())
-		cutOff(t, r, err, Memory, ErrMemory)
+		_ = cutOff(t, r, err, Memory, ErrMemory)
 	})
 	t.Run("together", func(t *testing.T) { // none of them alone exceeds it
 		c := sh("for i in 1 2 3 4 5 6; do " + selfPath() + " & done; wait")
@@ -183,7 +183,7 @@ func TestCommandMemory(t *testing.T) {
 		c.Limits = Limits{Memory: limit, Timeout: bound}
 		c.Env = append(c.Env, "CUTOFF_TEST_STAY=1")
 		r, err := c.Run(context.Background())
-		cutOff(t, r, err, Memory, ErrMemory)
+		_ = cutOff(t, r, err, Memory, ErrMemory)
 	})
 	t.Run("within", func(t *testing.T) {
 		c := play(t, "eat-a-little")
@@ -218,7 +218,7 @@ func TestCommandOutputToFile(t *testing.T) {
 	c.Stdout = f
 	c.Limits = Limits{Output: 5000, Timeout: bound}
 	r, err := c.Run(context.Background())
-	cutOff(t, r, err, Output, ErrOutput)
+	_ = cutOff(t, r, err, Output, ErrOutput)
 	if fi, err := f.Stat(); err != nil || fi.Size() > 5000 {
 		t.Errorf("%v, %v", fi, err)
 	}
@@ -232,7 +232,7 @@ func TestCommandOutputAtOnce(t *testing.T) {
 	c.Stdout = &out
 	c.Limits.Output = 10
 	r, err := c.Run(context.Background())
-	cutOff(t, r, err, Output, ErrOutput)
+	_ = cutOff(t, r, err, Output, ErrOutput)
 	if out.String() != "12345\n6789" || r.OutputBytes != 11 {
 		t.Errorf("%q of %d", out.String(), r.OutputBytes)
 	}

@@ -12,7 +12,7 @@ func TestMain(m *testing.M) { os.Exit(leak.Run(m)) }
 
 func TestForgive(t *testing.T) {
 	start := time.Now()
-	at := func(d time.Duration) time.Time { return start.Add(d) }
+	at := start.Add
 	const limit = 10 * time.Second
 	due := at(limit)
 
