@@ -43,6 +43,9 @@ func TestResumeAfterKills(t *testing.T) {
 	k.run(*kills, -1, 0, args)
 	k.checkJournal()
 	k.checkRuns()
+	if err := checkJournals(k.dir); err != nil {
+		t.Error(err)
+	}
 }
 
 // killed is a batch that is killed in several rounds.

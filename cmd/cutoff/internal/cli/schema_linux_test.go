@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,19 +51,15 @@ func checkJournals(dir string) error {
 	if err != nil {
 		return err
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "*"))
-	if err != nil {
-		return err
-	}
-	for _, name := range files {
-		if st, err := os.Stat(name); err != nil || !st.Mode().IsRegular() {
-			continue // a pipe would wait for its writer
+	return filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() { // a pipe would wait for its writer
+			return err
 		}
 		if err := checkJournal(schema, name); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 func checkJournal(schema *jsonschema.Schema, name string) error {
