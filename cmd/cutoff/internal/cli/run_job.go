@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -71,6 +72,7 @@ func (o *runOptions) supervise() (code int, err error) {
 	}
 	werr := j.watch()
 	res, cerr := j.finish()
+	j.tell(res)
 	if report != nil {
 		err = writeJSON(report, res)
 	}
@@ -307,6 +309,30 @@ func (j *job) drain() {
 	}
 }
 
+// ours reports whether the command was cut off for a limit that the original
+// does not have.
+func (j *job) ours() bool { return j.limit != "" && j.limit != cutoff.Timeout }
+
+// tell says for which limit the command was cut off, where the exit status
+// alone would leave the reader to guess. Of a time-out the original is silent.
+func (j *job) tell(res cutoff.Result) {
+	if !res.Outcome.CutOff() || res.Outcome == cutoff.Timeout {
+		return
+	}
+	e := &cutoff.CutoffError{Outcome: res.Outcome, Result: res}
+	switch res.Outcome {
+	case cutoff.CPU:
+		e.Limit = j.cpu
+	case cutoff.Idle:
+		e.Limit = j.idle
+	case cutoff.Memory:
+		e.Bytes = j.memory
+	case cutoff.Output:
+		e.Bytes = j.runOptions.output
+	}
+	_ = j.diagnose("%s %s", quote(j.command[0]), strings.TrimPrefix(e.Error(), "cutoff: "))
+}
+
 // status turns the end into our exit status, or into our own death: by the
 // signal that the command died of, so that a shell can tell; and, as the
 // original's whole group gets it, by the KILL that we sent.
@@ -319,7 +345,7 @@ func (j *job) status(res cutoff.Result) int {
 			_ = j.diagnose("the monitored command dumped core")
 		}
 		code = exitSignalBase + int(sig)
-		if !j.expired || j.killed && !j.foreground {
+		if !j.expired || j.killed && !j.foreground && !j.ours() {
 			dieOf(sig)
 		}
 		preserve = preserve || sig == syscall.SIGKILL
