@@ -19,7 +19,7 @@ func Example_resume() {
 	if err != nil {
 		panic(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	path := filepath.Join(dir, "run.jsonl")
 
 	ctx, cancel := context.WithCancelCause(context.Background())

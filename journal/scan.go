@@ -19,7 +19,7 @@ import (
 // brief is what a resume needs of a started or ended record.
 type brief struct {
 	ended      bool
-	identity   string
+	identity   digest
 	occurrence int
 	attempt    int
 	outcome    cutoff.Outcome
@@ -30,10 +30,10 @@ type brief struct {
 func briefOf(r Record) brief {
 	switch r := r.(type) {
 	case *Started:
-		return brief{identity: r.Identity, occurrence: r.Occurrence, attempt: r.Attempt}
+		return brief{identity: digestOf([]byte(r.Identity)), occurrence: r.Occurrence, attempt: r.Attempt}
 	case *Ended:
 		return brief{
-			ended: true, identity: r.Identity, occurrence: r.Occurrence, attempt: r.Attempt,
+			ended: true, identity: digestOf([]byte(r.Identity)), occurrence: r.Occurrence, attempt: r.Attempt,
 			outcome: r.Outcome, wall: r.Wall, retry: r.Retry,
 		}
 	}
@@ -130,11 +130,15 @@ func (b *brief) set(name string, value []byte) (ok bool) {
 	ok = true
 	switch name {
 	case "identity":
-		b.identity, ok = plainText(value)
-	case "outcome":
-		var text string
+		var text []byte
 		text, ok = plainText(value)
-		b.outcome = cutoff.Outcome(text)
+		b.identity = digestOf(text)
+	case "outcome":
+		var text []byte
+		text, ok = plainText(value)
+		if b.outcome = cutoff.OK; string(text) != string(cutoff.OK) { // the most are
+			b.outcome = cutoff.Outcome(text)
+		}
 	case "occurrence":
 		b.occurrence, ok = integer(value)
 	case "attempt":
@@ -150,14 +154,14 @@ func (b *brief) set(name string, value []byte) (ok bool) {
 }
 
 // plainText returns a quoted string that stands for itself.
-func plainText(quoted []byte) (string, bool) {
-	text := quoted[1 : len(quoted)-1]
+func plainText(quoted []byte) (text []byte, ok bool) {
+	text = quoted[1 : len(quoted)-1]
 	for _, c := range text {
 		if c >= 0x80 || c == '\\' {
-			return "", false
+			return nil, false
 		}
 	}
-	return string(text), true
+	return text, true
 }
 
 func integer(digits []byte) (int, bool) {

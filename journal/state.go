@@ -45,9 +45,22 @@ type TaskState struct {
 	Attempts int
 }
 
-// taskKey is 36 bytes instead of a string and its header.
+// digest is an identity in half of its length and without a string's header.
+type digest [sha256.Size]byte
+
+// digestOf takes the hexadecimal form of an identity apart. Another text is no
+// identity of ours, and is hashed.
+func digestOf(identity []byte) (d digest) {
+	if len(identity) == 2*len(d) {
+		if _, err := hex.Decode(d[:], identity); err == nil {
+			return d
+		}
+	}
+	return sha256.Sum256(identity)
+}
+
 type taskKey struct {
-	identity   [sha256.Size]byte
+	identity   digest
 	occurrence int32
 }
 
@@ -56,19 +69,6 @@ type taskState struct {
 	attempts int32
 	outcome  uint8 // index in State.outcomes, plus 1
 	settled  bool
-}
-
-// keyOf takes the hexadecimal form of an identity apart. Another text is no
-// identity of ours, and is hashed.
-func keyOf(identity string, occurrence int) taskKey {
-	k := taskKey{occurrence: int32(occurrence)}
-	if len(identity) == 2*sha256.Size {
-		if _, err := hex.Decode(k.identity[:], []byte(identity)); err == nil {
-			return k
-		}
-	}
-	k.identity = sha256.Sum256([]byte(identity))
-	return k
 }
 
 // ReadState reads a journal to its end. It is some ten times as fast as
@@ -122,7 +122,7 @@ func (s *State) slow(rd *reader, whole bool) error {
 
 // note takes a record. What has an outcome keeps one.
 func (s *State) note(b brief) {
-	k := keyOf(b.identity, b.occurrence)
+	k := taskKey{b.identity, int32(b.occurrence)}
 	t := s.tasks[k]
 	t.attempts = max(t.attempts, int32(b.attempt))
 	settles := b.ended && !b.retry && settles(b.outcome)
@@ -161,7 +161,7 @@ func (s *State) Find(identity string, occurrence int) (TaskState, bool) {
 	if s == nil {
 		return TaskState{}, false
 	}
-	t, ok := s.tasks[keyOf(identity, occurrence)]
+	t, ok := s.tasks[taskKey{digestOf([]byte(identity)), int32(occurrence)}]
 	if !ok {
 		return TaskState{}, false
 	}
