@@ -21,7 +21,7 @@ func written(t testing.TB) [][]byte {
 	notStarted := Ended{Task: testTask(3), Result: cutoff.Result{Outcome: cutoff.NotStarted, ExitCode: -1}}
 	ok := testEnded(2, cutoff.OK)
 	leap := Started{Time: time.Date(2028, 2, 29, 23, 59, 59, 0, time.UTC), Task: testTask(4), Attempt: 7}
-	noWords := Started{Task: Task{Argv: []string{}, Func: "f"}}
+	noWords := Started{Task: Task{Argv: []string{}, Func: "f"}} // and no identity
 	var lines [][]byte
 	for _, r := range []Record{&full, &notStarted, &ok, &leap, &noWords} {
 		line, err := encode(r)
@@ -118,6 +118,7 @@ func FuzzScan(f *testing.F) {
 	for _, line := range written(f) {
 		f.Add(line)
 	}
+	f.Add([]byte(`{"type":"ended","output":""}`))
 	f.Add([]byte(`{"type":"ended","seq":-0,"id":"\u00e9\ud800","time":"0000-01-01T00:00:00.1Z"}`))
 	f.Fuzz(func(t *testing.T, line []byte) { scanLikeJSON(t, line) })
 }

@@ -49,8 +49,12 @@ type TaskState struct {
 type digest [sha256.Size]byte
 
 // digestOf takes the hexadecimal form of an identity apart. Another text is no
-// identity of ours, and is hashed.
+// identity of ours, and is hashed; none at all is zero, as where the field is
+// left out.
 func digestOf(identity []byte) (d digest) {
+	if len(identity) == 0 {
+		return d
+	}
 	if len(identity) == 2*len(d) {
 		if _, err := hex.Decode(d[:], identity); err == nil {
 			return d
