@@ -259,7 +259,7 @@ func (p *tab) want(expression string, value any) {
 // complained.
 func (p *tab) quiet(file string) {
 	p.t.Helper()
-	p.eval("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))") // what was on its way has come
+	p.eval("new Promise((done) => setTimeout(done))") // what was on its way has come
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, request := range p.seen("Network.requestWillBeSent") {
