@@ -39,7 +39,7 @@ var (
 	spin         = Register("spin", func(context.Context, int) (int, error) { return 0, spinForever() })
 	polite       = Register("polite", politely)
 	fail         = Register("fail", failing)
-	workerID     = Register("pid", func(context.Context, struct{}) (int, error) { return os.Getpid(), nil })
+	idle         = Register("idle", func(context.Context, struct{}) (struct{}, error) { return struct{}{}, nil })
 	improve      = Register("improve", improving)
 	beating      = Register("beating", beatThenHang)
 	deadlineSeen = Register("deadline", func(ctx context.Context, _ struct{}) (time.Duration, error) {
@@ -50,6 +50,18 @@ var (
 		return time.Until(d), nil
 	})
 )
+
+// servedBy makes a call and returns the pid of its worker, as this program sees
+// it: the worker may know another, of a PID namespace.
+func servedBy(t *testing.T, p *Pool) (int, error) {
+	t.Helper()
+	call, err := idle.Start(ctx(t), p, struct{}{})
+	if err != nil {
+		return 0, err
+	}
+	_, err = call.Wait()
+	return call.Result().PID, err
+}
 
 func spinForever() error {
 	for {
@@ -227,7 +239,7 @@ func TestDeadlineInContext(t *testing.T) {
 
 func TestGrace(t *testing.T) {
 	p := newPool(t, PoolOptions{Workers: 1, Limits: Limits{Timeout: short, Grace: bound}})
-	pid, err := workerID.Call(ctx(t), p, struct{}{})
+	pid, err := servedBy(t, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +255,7 @@ func TestGrace(t *testing.T) {
 	if out != "finished after all" || err != nil || c.Result().Overshoot <= 0 {
 		t.Errorf("a result within the grace: %q, %v, %+v", out, err, c.Result())
 	}
-	if again, err := workerID.Call(ctx(t), p, struct{}{}); again != pid || err != nil {
+	if again, err := servedBy(t, p); again != pid || err != nil {
 		t.Errorf("the worker was %d, is %d: a polite end costs no worker (%v)", pid, again, err)
 	}
 	_, err = spin.Call(ctx(t), p.With(Limits{Timeout: short, Grace: short}), 0)

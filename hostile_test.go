@@ -105,14 +105,13 @@ func closeAll() {
 	}
 }
 
-// startSleeper leaves a process behind in a session of its own, and says which.
-func startSleeper() int {
+// startSleeper leaves a process behind in a session of its own.
+func startSleeper() {
 	c := exec.Command("sleep", "1000")
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := c.Start(); err != nil {
 		panic(err)
 	}
-	return c.Process.Pid
 }
 
 // fateOf is what a row of TestHostile says of its worker. A goroutine that is
@@ -199,7 +198,7 @@ func TestHostile(t *testing.T) {
 			if !strings.Contains(r.Stack, c.stack) {
 				t.Errorf("stack lacks %q:\n%s", c.stack, r.Stack)
 			}
-			pid, err := workerID.Call(ctx(t), p, struct{}{})
+			pid, err := servedBy(t, p)
 			if err != nil || c.then == kept && pid != r.PID || c.then == replaced && pid == r.PID {
 				t.Errorf("the next call ran in %d, this one in %d: %v", pid, r.PID, err)
 			}

@@ -1,82 +1,96 @@
 package cutoff
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// leave starts processes as its input says and returns the pids of those that
-// it leaves running.
-var leave = Register("leave", func(ctx context.Context, how string) ([]int, error) {
+// leave starts processes as its input says and returns how many it leaves
+// running.
+var leave = Register("leave", func(ctx context.Context, how string) (int, error) {
 	switch how {
 	case "waited":
-		return nil, exec.Command("sh", "-c", "sleep 0; true | cat").Run()
+		return 0, exec.Command("sh", "-c", "sleep 0; true | cat").Run()
 	case "nothing":
-		return nil, nil
+		return 0, nil
 	case "zombie":
-		c := exec.Command("true")
-		err := c.Start()
-		return nil, err // not waited for; it may still run for a moment
+		return 0, exec.Command("true").Start() // not waited for; it may still run for a moment
 	case "own session":
-		return []int{startSleeper()}, nil
+		startSleeper()
+		return 1, nil
 	case "panic":
-		fmt.Println(startSleeper())
+		startSleeper()
 		panic("with a child")
 	case "command": // of our own kind: it brings a keeper
 		r, err := Command{Path: "true"}.Run(ctx)
 		if r.Outcome != OK {
-			return nil, err
+			return 0, err
 		}
-		return nil, nil
+		return 0, nil
 	}
 	// Double-forked daemons: the shell is waited for, they are not.
 	out, err := exec.Command("sh", "-c", how).Output()
-	var pids []int
-	for f := range strings.FieldsSeq(string(out)) {
-		pid, err := strconv.Atoi(f)
-		if err != nil {
-			return nil, err
-		}
-		pids = append(pids, pid)
-	}
-	return pids, err
+	return strings.Count(string(out), "up\n"), err
 })
 
 const (
-	aDaemon    = `(setsid sh -c 'echo $$; exec sleep 1000 >/dev/null 2>&1' &)`
-	twoDaemons = `(setsid sh -c 'sleep 1000 >/dev/null 2>&1 & echo $$ $!; exec sleep 1000 >/dev/null 2>&1' &)`
+	aDaemon    = `(setsid sh -c 'echo up; exec sleep 1000 >/dev/null 2>&1' &)`
+	twoDaemons = `(setsid sh -c 'sleep 1000 >/dev/null 2>&1 & echo up; echo up; exec sleep 1000 >/dev/null 2>&1' &)`
 )
 
-// goneAll waits until the processes are dead.
-func goneAll(t *testing.T, pids ...int) {
-	t.Helper()
-	for _, pid := range pids {
-		for end := time.Now().Add(bound); alive(pid); time.Sleep(time.Millisecond) {
-			if time.Now().After(end) {
-				t.Errorf("process %d lives on", pid)
-				_ = syscall.Kill(pid, syscall.SIGKILL)
-				break
-			}
-		}
-	}
+// A brood is all that a test's pools and commands start: it has a mark in its
+// environment. The pids that a process tells of itself are no use, for they may
+// be those of another PID namespace.
+type brood struct {
+	t    *testing.T
+	mark string
 }
 
-// alive reports whether a process exists and is no zombie.
-func alive(pid int) bool {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return false
+// newBrood marks what is started from now on; whatever of it lives when the
+// test ends is killed.
+func newBrood(t *testing.T) brood {
+	t.Helper()
+	const name = "CUTOFF_TEST_BROOD"
+	value := fmt.Sprintf("%d.%d", os.Getpid(), time.Now().UnixNano())
+	t.Setenv(name, value)
+	b := brood{t, name + "=" + value}
+	t.Cleanup(func() {
+		for _, pid := range b.living() {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	})
+	return b
+}
+
+// living lists the processes of the brood, but for workers and what holds trees.
+func (b brood) living() (pids []int) {
+	for _, pid := range marked(b.mark) {
+		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		ours := func(name string) bool { return bytes.Contains(line, []byte(name)) }
+		if !ours("[cutoff worker]") && !ours("tree-init") && !ours("tree-keeper") {
+			pids = append(pids, pid)
+		}
 	}
-	_, rest, _ := strings.Cut(string(b), ") ")
-	return !strings.HasPrefix(rest, "Z") && !strings.HasPrefix(rest, "X")
+	return pids
+}
+
+// gone waits until none lives.
+func (b brood) gone() {
+	b.t.Helper()
+	for end := time.Now().Add(bound); len(b.living()) > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			b.t.Errorf("processes %v live on", b.living())
+			return
+		}
+	}
 }
 
 // TestCallLeaves shows that what a function leaves running is found at the end
@@ -95,19 +109,20 @@ func TestCallLeaves(t *testing.T) {
 		{twoDaemons, 2, replaced},
 	} {
 		t.Run(c.how, func(t *testing.T) {
+			b := newBrood(t)
 			p := newPool(t, PoolOptions{Workers: 1})
 			for range 2 { // the second time the worker has a history
 				call, err := leave.Start(ctx(t), p, c.how)
 				if err != nil {
 					t.Fatal(err)
 				}
-				pids, err := call.Wait()
+				left, err := call.Wait()
 				r := call.Result()
-				if err != nil || r.Outcome != OK || r.Leaked != c.left && c.then != either || len(pids) != c.left {
-					t.Errorf("%v, %q, leaked %d, want %d (%v)", err, r.Outcome, r.Leaked, c.left, pids)
+				if err != nil || r.Outcome != OK || r.Leaked != c.left && c.then != either || left != c.left {
+					t.Errorf("%v, %q, leaked %d, want %d (%d)", err, r.Outcome, r.Leaked, c.left, left)
 				}
-				goneAll(t, pids...)
-				pid, err := workerID.Call(ctx(t), p, struct{}{})
+				b.gone()
+				pid, err := servedBy(t, p)
 				if err != nil || c.then == kept && pid != r.PID || c.then == replaced && pid == r.PID {
 					t.Errorf("the next call ran in %d, this one in %d: %v", pid, r.PID, err)
 				}
@@ -137,78 +152,51 @@ func TestKeeperIsNoLeak(t *testing.T) {
 }
 
 func TestCallLeavesAndPanics(t *testing.T) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	defer w.Close()
-	p := newPool(t, PoolOptions{Workers: 1, Stdout: w})
-	_, err = leave.Call(ctx(t), p, "panic")
+	b := newBrood(t)
+	p := newPool(t, PoolOptions{Workers: 1})
+	_, err := leave.Call(ctx(t), p, "panic")
 	if e := errorAs[*CrashError](t, err); e.Result.Leaked != 1 {
 		t.Errorf("leaked %d", e.Result.Leaked)
 	}
-	line, err := bufio.NewReader(r).ReadString('\n')
-	pid, err2 := strconv.Atoi(strings.TrimSpace(line))
-	if err != nil || err2 != nil {
-		t.Fatal(err, err2)
-	}
-	goneAll(t, pid)
+	b.gone()
 }
 
 // startHelper starts what the calls of a worker share.
 var startHelper = Register("start helper", func(context.Context, struct{}) (struct{}, error) {
-	fmt.Println(startSleeper())
+	startSleeper()
 	return struct{}{}, nil
 })
 
 // TestLeftToTheWorker shows what lives as long as its worker: what Setup
 // started, and with LeaveLeftovers what calls did.
 func TestLeftToTheWorker(t *testing.T) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	defer w.Close()
-	p := newPool(t, PoolOptions{Workers: 1, Setup: startHelper, Leftovers: LeaveLeftovers, Stdout: w})
-	line, err := bufio.NewReader(r).ReadString('\n')
-	helper, err2 := strconv.Atoi(strings.TrimSpace(line))
-	if err != nil || err2 != nil {
-		t.Fatal(err, err2)
-	}
-	all := []int{helper}
+	b := newBrood(t)
+	p := newPool(t, PoolOptions{Workers: 1, Setup: startHelper, Leftovers: LeaveLeftovers})
+	const calls = 3
 	worker := 0
-	for range 3 {
+	for range calls {
 		call, err := leave.Start(ctx(t), p, aDaemon)
 		if err != nil {
 			t.Fatal(err)
 		}
-		pids, err := call.Wait()
+		left, err := call.Wait()
 		r := call.Result()
-		if err != nil || r.Leaked != 0 || len(pids) != 1 || worker != 0 && r.PID != worker {
-			t.Errorf("%v, %v, leaked %d, worker %d after %d", err, pids, r.Leaked, r.PID, worker)
+		if err != nil || r.Leaked != 0 || left != 1 || worker != 0 && r.PID != worker {
+			t.Errorf("%v, %d, leaked %d, worker %d after %d", err, left, r.Leaked, r.PID, worker)
 		}
 		worker = r.PID
-		all = append(all, pids...)
 	}
-	for _, pid := range all {
-		if !alive(pid) {
-			t.Errorf("process %d has ended before its worker", pid)
-		}
+	if n := len(b.living()); n != 1+calls {
+		t.Errorf("%d processes live as long as the worker, want %d", n, 1+calls)
 	}
 	p.Close()
-	goneAll(t, all...)
+	b.gone()
 }
 
 // TestSetupHelperIsNoLeak: a call is not told of what was there before it.
 func TestSetupHelperIsNoLeak(t *testing.T) {
-	silent, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer silent.Close()
-	p := newPool(t, PoolOptions{Workers: 1, Setup: startHelper, Stdout: silent})
+	b := newBrood(t)
+	p := newPool(t, PoolOptions{Workers: 1, Setup: startHelper})
 	for _, how := range []string{"nothing", "waited", "nothing"} {
 		call, err := leave.Start(ctx(t), p, how)
 		if err != nil {
@@ -218,35 +206,39 @@ func TestSetupHelperIsNoLeak(t *testing.T) {
 			t.Errorf("%s: %v, leaked %d", how, err, call.Result().Leaked)
 		}
 	}
+	if n := len(b.living()); n != 1 {
+		t.Errorf("%d processes live, want Setup's", n)
+	}
 }
 
 // TestCommandLeftovers shows that what is left alone lives on, that it is
 // nobody else's affair, and that a cutoff spares nothing.
 func TestCommandLeftovers(t *testing.T) {
-	// The daemon holds the pulse as its descriptor 3. Its pid may be one of
-	// another namespace, except where it lives on.
-	const daemon = `exec 3<&0; echo $(setsid sh -c 'echo $$; exec sleep 1000 >/dev/null 2>&1' &); `
-	run := func(c Command) (Result, *pulse, int) {
+	// The daemon holds the pulse as its descriptor 3.
+	const daemon = `exec 3<&0; echo $(setsid sh -c 'echo up; exec sleep 1000 >/dev/null 2>&1' &); `
+	run := func(c Command) (Result, *pulse) {
 		p := newPulse(t)
-		var out strings.Builder
-		c.Stdin, c.Stdout = p.w, &out
+		c.Stdin = p.w
 		r, _ := within(t, bound, c)
-		pid, err := strconv.Atoi(strings.TrimSpace(out.String()))
-		if err != nil {
-			t.Fatalf("%q: %v", out.String(), err)
+		if r.Output != "up\n" {
+			t.Errorf("the daemon is not up: %q", r.Output)
 		}
-		return r, p, pid
+		return r, p
 	}
+	b := newBrood(t)
 	stay := sh(daemon + "exit 3")
 	stay.Leftovers = LeaveLeftovers
-	r, _, left := run(stay)
+	r, _ := run(stay)
+	left := b.living()
 	defer func() {
-		_ = syscall.Kill(left, syscall.SIGKILL)
-		goneAll(t, left)
+		for _, pid := range left {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+		b.gone()
 		_, _ = sh("true").Run(context.Background()) // a program that has adopted it reaps it here
 	}()
-	if r.Outcome != Failed || r.Leaked != 0 || !alive(left) {
-		t.Errorf("left alone: %q, leaked %d, alive %v", r.Outcome, r.Leaked, alive(left))
+	if r.Outcome != Failed || r.Leaked != 0 || len(left) != 1 {
+		t.Errorf("left alone: %q, leaked %d, alive %v", r.Outcome, r.Leaked, left)
 	}
 	// Other trees of the program end as ever, and so do those of a command that
 	// did not end by itself.
@@ -262,13 +254,13 @@ func TestCommandLeftovers(t *testing.T) {
 		{cut, Timeout, 0},
 		{crash, Crashed, 1},
 	} {
-		r, p, _ := run(c.cmd)
+		r, p := run(c.cmd)
 		if r.Outcome != c.want || r.Leaked != c.left {
 			t.Errorf("%q, leaked %d; want %q, %d", r.Outcome, r.Leaked, c.want, c.left)
 		}
 		p.gone()
 	}
-	if !alive(left) {
-		t.Error("what was left alone has been ended with something else")
+	if now := b.living(); !slices.Equal(now, left) {
+		t.Errorf("left alone: %v; after the end of others: %v", left, now)
 	}
 }

@@ -92,7 +92,7 @@ func TestSpare(t *testing.T) {
 	if _, err := spin.Call(ctx(t), p.With(Limits{Timeout: short}), 0); !errors.Is(err, ErrTimeout) {
 		t.Fatal(err)
 	}
-	pid, err := workerID.Call(ctx(t), p, struct{}{})
+	pid, err := servedBy(t, p)
 	if err != nil || (pid != before[0] && pid != before[1]) {
 		t.Errorf("the call ran in %d, started before the kill: %v (%v)", pid, before, err)
 	}
@@ -102,7 +102,7 @@ func TestMaxCalls(t *testing.T) {
 	p := newPool(t, PoolOptions{Workers: 1, Spares: 1, MaxCalls: 2})
 	seen := map[int]int{}
 	for range 10 {
-		pid, err := workerID.Call(ctx(t), p, struct{}{})
+		pid, err := servedBy(t, p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,17 +122,17 @@ func TestMaxMemory(t *testing.T) {
 	ballast := bytes.Repeat([]byte{1}, 300<<20)
 	defer runtime.KeepAlive(ballast)
 	p := newPool(t, PoolOptions{Workers: 1, MaxMemory: 256 << 20})
-	first, err := workerID.Call(ctx(t), p, struct{}{})
+	first, err := servedBy(t, p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if same, err := workerID.Call(ctx(t), p, struct{}{}); same != first || err != nil {
+	if same, err := servedBy(t, p); same != first || err != nil {
 		t.Errorf("a small call was recycled: %d, %d, %v", first, same, err)
 	}
 	if _, err := allot.Call(ctx(t), p, 300<<20); err != nil {
 		t.Fatal(err)
 	}
-	if other, err := workerID.Call(ctx(t), p, struct{}{}); other == first || err != nil {
+	if other, err := servedBy(t, p); other == first || err != nil {
 		t.Errorf("the worker goes on beyond MaxMemory: %v", err)
 	}
 }

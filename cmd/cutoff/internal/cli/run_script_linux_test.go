@@ -75,39 +75,79 @@ func isFile(name string) bool {
 	return err == nil && fi.Mode().IsRegular()
 }
 
-// killRecorded kills the processes that a script's children recorded in *.pid
-// and that are still what they were: they run in the script's directory.
+// killRecorded kills the processes that a script's children recorded in *.pid.
 func killRecorded(dir string) {
 	files, _ := filepath.Glob(filepath.Join(dir, "*.pid"))
 	for _, file := range files {
-		pid, err := readPID(file)
+		fd, err := openRecorded(file)
 		if err != nil {
 			continue
 		}
-		fd, err := unix.PidfdOpen(pid, 0)
-		if err != nil {
-			continue
-		}
-		if cwd, _ := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid)); cwd == dir {
-			_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
-		}
+		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
 		unix.Close(fd)
 	}
 }
 
-func readPID(file string) (int, error) {
+// recordedPID returns the pid of the process that wrote its own into a file of
+// its directory, or unix.ESRCH if it is gone. What it wrote may be its pid in
+// another PID namespace: so it is looked for by what it calls itself, and where
+// it works.
+func recordedPID(file string) (int, error) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return 0, err
 	}
-	return strconv.Atoi(strings.TrimSpace(string(b)))
+	own := strings.TrimSpace(string(b))
+	if _, err := strconv.Atoi(own); err != nil {
+		return 0, err
+	}
+	dir, err := os.Stat(filepath.Dir(file))
+	if err != nil {
+		return 0, err
+	}
+	procs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, p := range procs {
+		if cwd, err := os.Stat(p + "/cwd"); err == nil && os.SameFile(cwd, dir) && ownPID(p) == own {
+			return strconv.Atoi(filepath.Base(p))
+		}
+	}
+	return 0, unix.ESRCH
+}
+
+// openRecorded returns a pidfd of it.
+func openRecorded(file string) (fd int, err error) {
+	pid, err := recordedPID(file)
+	if err != nil {
+		return -1, err
+	}
+	if fd, err = unix.PidfdOpen(pid, 0); err != nil {
+		return -1, err
+	}
+	if again, err := recordedPID(file); err != nil || again != pid { // another has taken its place
+		unix.Close(fd)
+		return -1, unix.ESRCH
+	}
+	return fd, nil
+}
+
+// ownPID returns the pid of a process as it knows it, in the innermost of its
+// PID namespaces.
+func ownPID(proc string) string {
+	b, _ := os.ReadFile(proc + "/status")
+	_, rest, _ := strings.Cut(string(b), "\nNSpid:")
+	line, _, _ := strings.Cut(rest, "\n")
+	if pids := strings.Fields(line); len(pids) > 0 {
+		return pids[len(pids)-1]
+	}
+	return ""
 }
 
 var runCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
-	"exits": cmdExits,
-	"dead":  cmdDead,
-	"gone":  cmdGone,
-	"alive": cmdAlive,
+	"exits":   cmdExits,
+	"dead":    cmdDead,
+	"gone":    cmdGone,
+	"alive":   cmdAlive,
+	"sigkill": cmdSigkill,
 }
 
 // cmdExits runs a program and compares how it ended: "exits 124 PROGRAM
@@ -156,26 +196,43 @@ func cmdAlive(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// cmdSigkill kills them.
+func cmdSigkill(ts *testscript.TestScript, neg bool, args []string) {
+	for _, file := range args {
+		fd, err := openRecorded(ts.MkAbs(file))
+		if err != nil {
+			ts.Fatalf("%s: %v", file, err)
+		}
+		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+		unix.Close(fd)
+	}
+}
+
 // endsWithin reports whether the process is dead within the time: reaped, or
 // waiting for it.
 func endsWithin(ts *testscript.TestScript, file string, ms int) bool {
-	pid, err := readPID(ts.MkAbs(file))
+	ended, err := recordedEnds(ts.MkAbs(file), ms)
 	if err != nil {
-		ts.Fatalf("%v", err)
+		ts.Fatalf("%s: %v", file, err)
 	}
-	fd, err := unix.PidfdOpen(pid, 0)
+	return ended
+}
+
+// recordedEnds does so for the process that a file records.
+func recordedEnds(file string, ms int) (bool, error) {
+	fd, err := openRecorded(file)
 	if err == unix.ESRCH {
-		return true
+		return true, nil
 	}
 	if err != nil {
-		ts.Fatalf("pidfd of %d: %v", pid, err)
+		return false, err
 	}
 	defer unix.Close(fd)
 	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	for {
 		n, err := unix.Poll(fds, ms)
 		if err != unix.EINTR {
-			return n > 0
+			return n > 0, nil
 		}
 	}
 }

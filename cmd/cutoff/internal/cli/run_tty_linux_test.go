@@ -167,21 +167,28 @@ func (s *session) file(name, text string) {
 // gone holds that the process of a pid file is dead, at once or very soon.
 func (s *session) gone(name string) {
 	s.t.Helper()
-	pid, err := readPID(filepath.Join(s.dir, name))
+	ended, err := recordedEnds(filepath.Join(s.dir, name), int(answerBound/time.Millisecond))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err == unix.ESRCH {
-		return
-	}
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer unix.Close(fd)
-	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	if n, _ := unix.Poll(fds, int(answerBound/time.Millisecond)); n == 0 {
+	if !ended {
 		s.t.Errorf("the process of %s lives", name)
+	}
+}
+
+// becomes waits until the process of a pid file is stopped, or is not.
+func (s *session) becomes(name string, stopped bool) {
+	s.t.Helper()
+	for end := time.Now().Add(answerBound); ; time.Sleep(time.Millisecond) {
+		if pid, err := recordedPID(filepath.Join(s.dir, name)); err == nil {
+			status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+			if bytes.Contains(status, []byte("T (stopped)")) == stopped {
+				return
+			}
+		}
+		if time.Now().After(end) {
+			s.t.Fatalf("the process of %s: stopped should be %v", name, stopped)
+		}
 	}
 }
 
@@ -334,8 +341,8 @@ func TestTTYStopAgain(t *testing.T) {
 func TestTTYBackground(t *testing.T) {
 	t.Parallel()
 	s := newSession(t)
-	s.enter(`cutoff run 600 sh -c 'echo $$ >near.pid; read x; echo "got <$x>"' & while ! grep -q "T (stopped)" /proc/$(cat near.pid)/status; do :; done 2>/dev/null; echo wai''ting`)
-	s.see("waiting")
+	s.enter(`cutoff run 600 sh -c 'echo $$ >near.pid; read x; echo "got <$x>"' &`)
+	s.becomes("near.pid", true)
 	s.enter("fg")
 	s.see("fg")
 	s.enter("at last")
@@ -353,12 +360,13 @@ func TestTTYBackground(t *testing.T) {
 func TestTTYStopByKill(t *testing.T) {
 	t.Parallel()
 	s := newSession(t)
-	s.enter(`cutoff run 600 sh -c 'echo $$ >near.pid; echo rea""dy; exec sleep 600' &`)
+	s.enter(`cutoff run 600 sh -c 'echo $$ >near.pid; echo rea""dy; exec sleep 600' & echo $! >program.pid`)
 	s.see("ready")
-	s.enter(`kill -TSTP $!; while ! grep -q "T (stopped)" /proc/$(cat near.pid)/status || ! grep -q "T (stopped)" /proc/$!/status; do :; done; echo bo''th`)
-	s.see("both")
-	s.enter(`kill -CONT $!; while grep -q "T (stopped)" /proc/$(cat near.pid)/status; do :; done; echo go''ing`)
-	s.see("going")
+	s.enter(`kill -TSTP $!`)
+	s.becomes("near.pid", true)
+	s.becomes("program.pid", true)
+	s.enter(`kill -CONT $!`)
+	s.becomes("near.pid", false)
 	s.enter(`kill $!; wait $!; echo sta''tus $?`)
 	s.see("status 143")
 }
