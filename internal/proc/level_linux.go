@@ -64,6 +64,7 @@ func isNoLevel(err error) bool { return errors.As(err, new(errNoLevel)) }
 // Start starts a tree. Its error is an *os.PathError as os.StartProcess
 // returns it, unless containment itself failed.
 func Start(s Spec) (*Tree, error) {
+	strays.reap()
 	l, err := wanted(s.Level)
 	if err != nil {
 		return nil, err

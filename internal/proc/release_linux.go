@@ -47,10 +47,11 @@ func (h *sweepHold) release(t *Tree) error {
 	h.done = true
 	alive := living(h.members(t)) > 0
 	reaper.release()
+	strays.add(h)
+	strays.reap() // those that have ended already
 	if !alive {
 		return nil
 	}
-	strays.add(h)
 	return keeper.spare(h.mark)
 }
 

@@ -38,7 +38,6 @@ type sweepHold struct {
 
 // startSwept starts a tree at the sweep level.
 func startSwept(s Spec) (*Tree, error) {
-	strays.reap()
 	keeper.standBy(nil, s.LastSignal != 0 && s.LastSignal != syscall.SIGKILL)
 	_ = keeper.sweptToo() // KeeperError tells
 	if err := reaper.acquire(); err != nil {
