@@ -23,29 +23,30 @@ const namespaceVar = "CUTOFF_LAUNCH_PIDNS"
 type launchOrder struct {
 	report, alive int            // descriptors: where to report, and the dead-man pipe
 	ignored       uint64         // the signals that the command has to ignore
-	user          bool           // we are in a user namespace of our own
+	uid, gid      int            // our ids, to be mapped in a user namespace of our own; uid -1: in none
 	group         bool           // the leader gets a process group
 	last          syscall.Signal // see Spec.LastSignal
 	path          string         // the command
 }
 
 func (o launchOrder) env() string {
-	return fmt.Sprintf("%s=%d %d %x %t %t %d %s", namespaceVar, o.report, o.alive, ignoredSignals(), o.user, o.group, int(o.last), o.path)
+	return fmt.Sprintf("%s=%d %d %x %d %d %t %d %s", namespaceVar, o.report, o.alive, ignoredSignals(), o.uid, o.gid, o.group, int(o.last), o.path)
 }
 
 func parseOrder(what string) (o launchOrder, err error) {
-	f := strings.SplitN(what, " ", 7)
-	if len(f) != 7 {
+	f := strings.SplitN(what, " ", 8)
+	if len(f) != 8 {
 		return o, errors.New("malformed")
 	}
 	var last int
-	_, err = fmt.Sscan(strings.Join(f[:2], " ")+" 0x"+strings.Join(f[2:6], " "), &o.report, &o.alive, &o.ignored, &o.user, &o.group, &last)
-	o.last, o.path = syscall.Signal(last), f[6]
+	_, err = fmt.Sscan(strings.Join(f[:2], " ")+" 0x"+strings.Join(f[2:7], " "), &o.report, &o.alive, &o.ignored, &o.uid, &o.gid, &o.group, &last)
+	o.last, o.path = syscall.Signal(last), f[7]
 	return o, err
 }
 
 // launchSteps names what can fail before there is a leader.
 var launchSteps = []string{
+	stepIDs:     "ids in a user namespace",
 	stepUnshare: "a new PID namespace",
 	stepMounts:  "mounts of its own",
 	stepParent:  "a pidfd of the program",
@@ -56,7 +57,8 @@ var launchSteps = []string{
 }
 
 const (
-	stepUnshare = iota
+	stepIDs = iota
+	stepUnshare
 	stepMounts
 	stepParent
 	stepPipe
@@ -81,14 +83,31 @@ func becomeNamespace(what string) {
 			signal.Ignore(sig)
 		}
 	}
+	if o.uid >= 0 {
+		o.must(stepIDs, o.mapIDs())
+	}
 	o.must(stepUnshare, unix.Unshare(unix.CLONE_NEWPID|unix.CLONE_NEWNS))
 	o.must(stepMounts, unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""))
 	o.startInit()
-	if o.user {
+	if o.uid >= 0 {
 		o.must(stepRights, dropRights())
 	}
 	o.startLeader()
 	os.Exit(0)
+}
+
+// mapIDs maps our own ids, which are all that an ordinary user may map.
+func (o launchOrder) mapIDs() error {
+	for _, m := range []struct{ file, text string }{
+		{"setgroups", "deny"}, // without this, groups cannot be mapped
+		{"uid_map", fmt.Sprintf("%d %d 1", o.uid, o.uid)},
+		{"gid_map", fmt.Sprintf("%d %d 1", o.gid, o.gid)},
+	} {
+		if err := writeFile("/proc/self/"+m.file, m.text); err != nil {
+			return unwrapErrno(err)
+		}
+	}
+	return nil
 }
 
 // startInit starts the first process of the namespace and waits until it is

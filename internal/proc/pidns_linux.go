@@ -85,15 +85,10 @@ func (n *namespaceParent) attr() *syscall.SysProcAttr {
 	if !n.user {
 		return &syscall.SysProcAttr{}
 	}
-	// The own ids alone may be mapped. The rights in the new user namespace
-	// would go with the execution; the launcher gives them up.
-	uid, gid := os.Geteuid(), os.Getegid()
-	return &syscall.SysProcAttr{
-		Cloneflags:  unix.CLONE_NEWUSER,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}},
-		AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN},
-	}
+	// The rights in the new user namespace would go with the execution; the
+	// launcher gives them up. It maps the ids itself: package syscall would
+	// lose a pipe if the clone fails.
+	return &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER, AmbientCaps: []uintptr{unix.CAP_SYS_ADMIN}}
 }
 
 // launch starts the leader and its init.
@@ -113,7 +108,10 @@ func (n *namespaceParent) launch(s Spec) (h *pidnsHold, pid int, err error) {
 	files := make([]*os.File, first+2)
 	copy(files, s.Files)
 	files[first], files[first+1] = reportEnd, aliveEnd
-	o := launchOrder{report: first, alive: first + 1, user: n.user, group: !s.Foreground, last: s.LastSignal, path: s.Path}
+	o := launchOrder{report: first, alive: first + 1, uid: -1, group: !s.Foreground, last: s.LastSignal, path: s.Path}
+	if n.user {
+		o.uid, o.gid = os.Geteuid(), os.Getegid()
+	}
 	launcher, pidfd, err := spawn(Spec{
 		Path:       selfPath,
 		Args:       append([]string{initName}, s.Args...),
