@@ -148,7 +148,7 @@ func (k *keeperProcess) start(c *cgroupParent) error {
 	}
 	pid, _, err := syscall.StartProcess(selfPath, []string{keeperName}, &syscall.ProcAttr{
 		Dir:   "/", // not to hold a mount
-		Env:   keeperEnv(fmt.Sprintf("%x %s", program(), hex.EncodeToString([]byte(dir)))),
+		Env:   guardEnv(fmt.Sprintf("%s=%x %s", keeperVar, program(), hex.EncodeToString([]byte(dir)))),
 		Files: files,
 		Sys:   &syscall.SysProcAttr{Setsid: true}, // out of reach of the terminal
 	})
@@ -160,16 +160,16 @@ func (k *keeperProcess) start(c *cgroupParent) error {
 	return nil
 }
 
-// keeperEnv is our environment, since the executable may need it to start,
-// with what makes it a keeper. The keeper needs one processor.
-func keeperEnv(what string) []string {
+// guardEnv is our environment, since the executable may need it to start, with
+// the variable that makes it a keeper or an init. These need one processor.
+func guardEnv(what string) []string {
 	var env []string
 	for _, kv := range os.Environ() {
 		if !strings.HasPrefix(kv, "GOMAXPROCS=") {
 			env = append(env, kv)
 		}
 	}
-	return append(env, "GOMAXPROCS=1", keeperVar+"="+what)
+	return append(env, "GOMAXPROCS=1", what)
 }
 
 // processID returns the keeper's pid; 0 if there is none.

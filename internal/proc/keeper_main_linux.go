@@ -18,6 +18,7 @@ import (
 // then the program's main never runs.
 func init() {
 	initMark()
+	initNamespace()
 	initKeeper()
 }
 
@@ -36,14 +37,22 @@ func initKeeper() {
 func keep(what string) {
 	signal.Ignore(unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGPIPE, unix.SIGUSR1, unix.SIGUSR2,
 		unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU)
-	closeInherited()
+	closeInherited(keeperLock)
 	number, dirHex, _ := strings.Cut(what, " ")
 	program, err := strconv.ParseUint(number, 16, 64)
 	dir, err2 := hex.DecodeString(dirHex)
 	if err != nil || err2 != nil {
 		return
 	}
-	told := awaitDeath()
+	parent, err := unix.PidfdOpen(os.Getppid(), 0)
+	if err != nil {
+		parent = -1 // the pipe has to do
+	}
+	var told news
+	awaitDeath(keeperPipe, parent, func(b []byte) bool {
+		told.add(b)
+		return false
+	})
 	if told.lenient {
 		awaitEnd(string(dir), program, told)
 	}
@@ -102,16 +111,17 @@ func awaitEnd(dir string, program uint64, told news) {
 	}
 }
 
-// closeInherited closes descriptors that the program itself inherited without
-// close-on-exec: whoever waits for their end must not wait for the keeper.
-func closeInherited() {
+// closeInherited closes the descriptors after last: those that the program
+// itself inherited without close-on-exec and, in an init, those of the command.
+// Whoever waits for their end must not wait for us.
+func closeInherited(last int) {
 	ents, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		return
 	}
 	for _, e := range ents {
 		fd, err := strconv.Atoi(e.Name())
-		if err != nil || fd <= keeperLock {
+		if err != nil || fd <= last {
 			continue
 		}
 		if to, _ := os.Readlink("/proc/self/fd/" + e.Name()); !strings.HasPrefix(to, "anon_inode:[event") { // the runtime's
@@ -120,15 +130,12 @@ func closeInherited() {
 	}
 }
 
-// awaitDeath returns when the program is gone, and what it told before. Two
-// things tell of the death: the end of the pipe, which comes also if the
-// program executes another one; and the pidfd of the program, which comes also
-// if a forked copy of it holds the pipe.
-func awaitDeath() (told news) {
-	fds := []unix.PollFd{{Fd: keeperPipe, Events: unix.POLLIN}}
-	if fd, err := unix.PidfdOpen(os.Getppid(), 0); err == nil {
-		fds = append(fds, unix.PollFd{Fd: int32(fd), Events: unix.POLLIN})
-	}
+// awaitDeath returns when the program is gone. Two things tell of the death:
+// the end of the pipe, which comes also if the program executes another one;
+// and the pidfd of the program, which comes also if a forked copy of it holds
+// the pipe. hear gets what the program writes meanwhile, and may end the wait.
+func awaitDeath(pipe, pidfd int, hear func([]byte) (enough bool)) {
+	fds := []unix.PollFd{{Fd: int32(pipe), Events: unix.POLLIN}, {Fd: int32(pidfd), Events: unix.POLLIN}} // -1 is passed over
 	for {
 		if _, err := unix.Poll(fds, -1); err != nil && err != unix.EINTR {
 			time.Sleep(time.Millisecond) // out of memory
@@ -136,15 +143,17 @@ func awaitDeath() (told news) {
 		}
 		if fds[0].Revents != 0 {
 			var b [64 * tellSize]byte
-			n, err := unix.Read(keeperPipe, b[:])
+			n, err := unix.Read(pipe, b[:])
 			if n == 0 || err != nil && err != unix.EINTR {
-				return told
+				return
 			}
-			told.add(b[:max(n, 0)])
+			if n > 0 && hear(b[:n]) {
+				return
+			}
 			continue
 		}
-		if len(fds) > 1 && fds[1].Revents != 0 {
-			return told
+		if fds[1].Revents != 0 {
+			return
 		}
 	}
 }

@@ -1,21 +1,21 @@
 package proc
 
-// This file's nosplit functions run in the first process of a tree's PID
-// namespace only.
+// This file runs in the first process of a tree's PID namespace only.
 
 import (
+	"encoding/binary"
+	"os"
+	"os/signal"
+	"strconv"
 	"syscall"
-	"unsafe"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// The first process of a namespace is a fork of the launcher that executes
-// nothing. Only the forked thread exists in it, so the Go runtime is not at
-// work: its functions make system calls and do nothing else. They take no
-// lock, allocate nothing, and must not grow the stack or be stopped by the
-// scheduler, hence nosplit; the race detector must not see them, hence norace.
-// It would take a second execution, more than a millisecond, to have it better.
+// The first process of a namespace, its init, is this program's executable
+// again. A fork of the launcher would be a millisecond faster; but Go promises
+// nothing for a forked process that executes no file.
 //
 // It watches two things for the program's death: the end of a pipe, which also
 // comes if the program executes another one, and the program's pidfd, which
@@ -25,138 +25,91 @@ import (
 // dumpable, unless root.
 
 const (
-	initName = "tree-init" // argv[0] of the launcher, and the init's name
+	initVar  = "CUTOFF_INIT" // the signal for the leader when the program dies; 0: none
+	initName = "tree-init"   // argv[0] of the launcher and of the init
+
+	initAlive  = 3 // our end of the dead-man pipe
+	initParent = 4 // the program's pidfd
+	initReady  = 5 // where to say that we are ready
 
 	initReleased = 'r' // through the pipe: live as long as the members
-
-	// leaderPID is the leader's pid in its namespace: the first after the
-	// init's. The kernel never gives it to another process.
-	leaderPID = 2
 )
 
-// namespaceInit is all that the first process needs, made ready by the launcher.
-type namespaceInit struct {
-	alive, parent, up uintptr // descriptors
-	last              uintptr // the signal for the leader when the program dies; 0: none
-
-	poll           [2]unix.PollFd
-	pause          unix.Timespec
-	word           uint32
-	name, proc, at *byte
+// initNamespace makes this process a namespace's init if it was started as one.
+// The variable alone, set by mistake, does nothing.
+func initNamespace() {
+	what := os.Getenv(initVar)
+	if what == "" || os.Getpid() != 1 || len(os.Args) != 1 || os.Args[0] != initName || !isPipe(initAlive) || privileged() {
+		return
+	}
+	guardNamespace(what)
+	os.Exit(0) // and with us, everything in the namespace
 }
 
-const (
-	initPause  = 5_000_000 // ns
-	initPauses = int(leniency / initPause)
-)
-
-func newNamespaceInit(alive, parent, up int, last syscall.Signal) *namespaceInit {
-	str := func(s string) *byte { p, _ := syscall.BytePtrFromString(s); return p }
-	return &namespaceInit{
-		alive: uintptr(alive), parent: uintptr(parent), up: uintptr(up), last: uintptr(last),
-		poll:  [2]unix.PollFd{{Fd: 0, Events: unix.POLLIN}, {Fd: 1, Events: unix.POLLIN}},
-		pause: unix.NsecToTimespec(initPause),
-		name:  str(initName), proc: str("proc"), at: str("/proc"),
+func guardNamespace(what string) {
+	signal.Ignore() // all; and with SIGCHLD ignored, the kernel reaps our children
+	closeInherited(initReady)
+	last, err := strconv.Atoi(what)
+	if err == nil {
+		err = prepareInit()
 	}
-}
-
-// cloneArgs is the head of struct clone_args.
-type cloneArgs struct {
-	flags, pidfd, childTID, parentTID, exitSignal, stack, stackSize, tls uint64
-}
-
-// fork starts the process, as a child of the launcher's parent.
-//
-//go:norace
-//go:noinline
-//go:nosplit
-func (n *namespaceInit) fork() (pid int, errno syscall.Errno) {
-	args := cloneArgs{flags: unix.CLONE_PARENT}
-	all, old := ^uint64(0), uint64(0)
-	_, _, errno = syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK,
-		uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&old)), unsafe.Sizeof(all), 0, 0)
-	if errno != 0 {
-		return 0, errno
+	sayReady(err)
+	if err != nil {
+		return
 	}
-	r, _, errno := syscall.RawSyscall(unix.SYS_CLONE3, uintptr(unsafe.Pointer(&args)), unsafe.Sizeof(args), 0)
-	if errno == 0 && r == 0 {
-		n.run()
-	}
-	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK,
-		uintptr(unsafe.Pointer(&old)), 0, unsafe.Sizeof(old), 0, 0)
-	return int(r), errno
-}
-
-// run is the life of the process. All signals are blocked, and stay so.
-//
-//go:norace
-//go:nosplit
-func (n *namespaceInit) run() {
-	syscall.RawSyscall(unix.SYS_SETSID, 0, 0, 0)
-	syscall.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0)
-	syscall.RawSyscall(unix.SYS_PRCTL, unix.PR_SET_NAME, uintptr(unsafe.Pointer(n.name)), 0)
-	n.word = 0
-	if _, _, errno := syscall.RawSyscall6(unix.SYS_MOUNT, uintptr(unsafe.Pointer(n.proc)), uintptr(unsafe.Pointer(n.at)),
-		uintptr(unsafe.Pointer(n.proc)), unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, 0, 0); errno != 0 {
-		n.word = uint32(errno)
-	}
-	syscall.RawSyscall(unix.SYS_WRITE, n.up, uintptr(unsafe.Pointer(&n.word)), 4)
-	syscall.RawSyscall(unix.SYS_DUP3, n.alive, 0, 0)
-	syscall.RawSyscall(unix.SYS_DUP3, n.parent, 1, 0)
-	if _, _, errno := syscall.RawSyscall(unix.SYS_CLOSE_RANGE, 2, 1<<31-1, 0); errno != 0 { // before Linux 5.9
-		for fd := uintptr(2); fd < 1<<16; fd++ {
-			syscall.RawSyscall(unix.SYS_CLOSE, fd, 0, 0)
-		}
-	}
-	n.await()
-	if n.last != 0 {
-		n.sayLast()
-	}
-	for {
-		syscall.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
+	released := false
+	awaitDeath(initAlive, initParent, func(b []byte) bool {
+		released = b[0] == initReleased
+		return released
+	})
+	switch {
+	case released:
+		reapLater(-1)
+	case last != 0:
+		sayLast(syscall.Signal(last))
 	}
 }
 
-// await returns when the program is gone, or, once the tree is released, when
-// all members are.
-//
-//go:norace
-//go:nosplit
-func (n *namespaceInit) await() {
-	for {
-		n.poll[0].Revents, n.poll[1].Revents = 0, 0
-		syscall.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&n.poll)), 2, 0, 0, 0, 0)
-		if n.poll[0].Revents != 0 {
-			n.word = 0
-			r, _, errno := syscall.RawSyscall(unix.SYS_READ, 0, uintptr(unsafe.Pointer(&n.word)), 1)
-			if errno == 0 && r == 1 {
-				break
-			}
-			return
-		}
-		if n.poll[1].Revents != 0 {
-			return
-		}
+// prepareInit gives the namespace its /proc.
+func prepareInit() error {
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return err
 	}
-	n.last = 0
-	for { // with SIGCHLD ignored, this waits for the last one
-		_, _, errno := syscall.RawSyscall6(unix.SYS_WAIT4, ^uintptr(0), 0, unix.WALL, 0, 0, 0)
-		if errno != unix.EINTR {
-			return
-		}
+	_ = os.WriteFile("/proc/self/comm", []byte(initName), 0) // for people; ours would be "exe"
+	return unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
+}
+
+// sayReady tells the launcher that the leader may be started, or why not.
+func sayReady(err error) {
+	errno, ok := err.(syscall.Errno)
+	if err != nil && !ok {
+		errno = unix.EINVAL
 	}
+	_, _ = unix.Write(initReady, binary.NativeEndian.AppendUint32(nil, uint32(errno)))
+	unix.Close(initReady)
 }
 
 // sayLast gives the leader its last signal, and the members a moment to end.
-//
-//go:norace
-//go:nosplit
-func (n *namespaceInit) sayLast() {
-	syscall.RawSyscall(unix.SYS_KILL, leaderPID, n.last, 0)
-	for range initPauses {
-		if _, _, errno := syscall.RawSyscall(unix.SYS_KILL, ^uintptr(0), 0, 0); errno != 0 {
+func sayLast(sig syscall.Signal) {
+	if leader := leaderInside(); leader != 0 {
+		_ = unix.Kill(leader, sig)
+	}
+	for end := time.Now().Add(leniency); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if unix.Kill(-1, 0) != nil {
 			return // nobody is left
 		}
-		syscall.RawSyscall6(unix.SYS_PPOLL, 0, 0, uintptr(unsafe.Pointer(&n.pause)), 0, 0, 0)
 	}
+}
+
+// leaderInside returns the leader's pid as it is in the namespace; 0 if it has
+// ended. It is the oldest process but the first one whose parent is outside;
+// others may have entered since.
+func leaderInside() int {
+	var leader stat
+	for pid, st := range processes() {
+		if pid != 1 && st.ppid == 0 && (leader.pid == 0 || st.start < leader.start || st.start == leader.start && pid < leader.pid) {
+			leader = st
+		}
+	}
+	return leader.pid
 }

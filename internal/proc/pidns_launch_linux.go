@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -115,23 +116,22 @@ func (o launchOrder) mapIDs() error {
 func (o launchOrder) startInit() {
 	parent, err := unix.PidfdOpen(os.Getppid(), 0) // should it have died already: the pipe tells too
 	o.must(stepParent, err)
-	var up [2]int
-	o.must(stepPipe, unix.Pipe2(up[:], unix.O_CLOEXEC))
-	in := newNamespaceInit(o.alive, parent, up[1], o.last)
-	// With this signal ignored the kernel reaps the children, whoever they are.
-	childIgnored := o.ignored&(1<<(unix.SIGCHLD-1)) != 0
-	signal.Ignore(unix.SIGCHLD)
-	pid, errno := in.fork()
-	if !childIgnored {
-		signal.Reset(unix.SIGCHLD)
-	}
-	if errno != 0 {
-		o.must(stepInit, errno)
-	}
+	var ready [2]int
+	o.must(stepPipe, unix.Pipe2(ready[:], unix.O_CLOEXEC))
+	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	o.must(stepPipe, err)
+	n := uintptr(null)
+	pid, err := syscall.ForkExec(selfPath, []string{initName}, &syscall.ProcAttr{
+		Dir:   "/", // not to hold a mount
+		Env:   guardEnv(initVar + "=" + strconv.Itoa(int(o.last))),
+		Files: []uintptr{n, n, n, initAlive: uintptr(o.alive), initParent: uintptr(parent), initReady: uintptr(ready[1])},
+		Sys:   &syscall.SysProcAttr{Cloneflags: unix.CLONE_PARENT, Setsid: true}, // out of reach of the terminal
+	})
+	o.must(stepInit, err)
 	o.tell(reportInit, pid)
-	unix.Close(up[1])
+	unix.Close(ready[1])
 	var answer [4]byte
-	if n, _ := unix.Read(up[0], answer[:]); n != len(answer) {
+	if n, _ := unix.Read(ready[0], answer[:]); n != len(answer) {
 		o.must(stepInit, unix.ESRCH)
 	}
 	if errno := syscall.Errno(binary.NativeEndian.Uint32(answer[:])); errno != 0 {

@@ -134,19 +134,27 @@ func (n *namespaceParent) launch(s Spec) (h *pidnsHold, pid int, err error) {
 	}
 	_, _ = syscall.Wait4(launcher, nil, 0, nil)
 	h = &pidnsHold{init: r.init, alive: alive}
+	var exec execFailed
+	isExec := errors.As(r.err, &exec)
 	if r.init > 0 {
 		h.ns = namespaceOf(r.init)
+		if h.ns == "" && (r.err == nil || isExec) {
+			r.err, isExec = errUnseen, false
+		}
 	}
 	if r.err == nil {
 		return h, r.leader, nil
 	}
-	h.abandon()
-	var exec execFailed
-	if errors.As(r.err, &exec) {
+	h.abandon(r.leader)
+	if isExec {
 		return nil, 0, &os.PathError{Op: "fork/exec", Path: s.Path, Err: exec.Errno}
 	}
 	return nil, 0, errNoLevel{PIDNS, r.err}
 }
+
+// errUnseen is why no tree is started in a namespace that has no name for us:
+// everything else that we may not look at would seem to be in it.
+var errUnseen = errors.New("the kernel does not let us look at the first process (CAP_SYS_PTRACE)")
 
 // launchError tells a start that failed because of the namespace from one that
 // would fail at any level.
@@ -311,14 +319,21 @@ func (h *pidnsHold) end(pause func()) error {
 	}
 }
 
-// abandon ends a namespace that got no leader, or one that could not execute
-// its command: that one is a dead child of ours whose pid nobody has told.
-func (h *pidnsHold) abandon() {
+// abandon ends a namespace that is not wanted, or that got no leader (0), or
+// one that could not execute its command: that one is a dead child of ours
+// whose pid nobody has told.
+func (h *pidnsHold) abandon(leader int) {
 	if h.init == 0 {
 		h.alive.Close()
 		return
 	}
 	_ = h.end(func() {
+		if leader > 0 {
+			_, _ = syscall.Wait4(leader, nil, unix.WNOHANG, nil)
+		}
+		if h.ns == "" {
+			return
+		}
 		for pid, st := range processes() {
 			if st.ppid == os.Getpid() && pid != h.init && st.dead() && namespaceOf(pid) == h.ns {
 				_, _ = syscall.Wait4(pid, nil, unix.WNOHANG, nil)
@@ -341,7 +356,8 @@ func (h *pidnsHold) release(*Tree) error {
 	return err
 }
 
-// reapLater reaps a child of ours whenever it ends.
+// reapLater reaps a child of ours whenever it ends; pid -1 stands for all that
+// there are, where SIGCHLD is ignored.
 func reapLater(pid int) {
 	for {
 		if _, err := syscall.Wait4(pid, nil, 0, nil); err != unix.EINTR {

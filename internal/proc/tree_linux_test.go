@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -421,4 +423,39 @@ func TestParseStat(t *testing.T) {
 			t.Errorf("%q: %+v", bad, st)
 		}
 	}
+}
+
+// TestSignalsAreInherited: a leader blocks and ignores the signals that this
+// program does, whatever stood between the two.
+func TestSignalsAreInherited(t *testing.T) {
+	own := func(pid int) (sets []string) {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(b)) {
+			if strings.HasPrefix(line, "SigBlk:") || strings.HasPrefix(line, "SigIgn:") {
+				sets = append(sets, line)
+			}
+		}
+		return sets
+	}
+	eachLevel(t, func(t *testing.T, start starter) {
+		for _, ignored := range []os.Signal{nil, unix.SIGUSR2} {
+			if ignored != nil {
+				signal.Ignore(ignored)
+				defer signal.Reset(ignored)
+			}
+			tr := shell(t, start, `echo >&3; exec sleep 60`)
+			tr.ready(1)
+			eventually(t, "the leader is the sleep", func() bool {
+				b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", tr.tree.PID()))
+				return string(b) == "sleep\n"
+			})
+			if got, want := own(tr.tree.PID()), own(os.Getpid()); !slices.Equal(got, want) {
+				t.Errorf("with %v ignored: %q, here %q", ignored, got, want)
+			}
+			tr.end()
+		}
+	})
 }

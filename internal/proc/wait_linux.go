@@ -121,7 +121,7 @@ func (t *Tree) finish(pid int, ws syscall.WaitStatus, ru syscall.Rusage) {
 	}
 	st.User = time.Duration(ru.Utime.Nano())
 	st.System = time.Duration(ru.Stime.Nano())
-	st.MaxRSS = ru.Maxrss << 10 // the kernel counts in KiB
+	st.MaxRSS = int64(ru.Maxrss) << 10 // the kernel counts in KiB
 	t.status, t.reaped = st, true
 	close(t.exited)
 }

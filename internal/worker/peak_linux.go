@@ -32,7 +32,7 @@ func newPeak() *peak {
 	p := &peak{}
 	var r unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &r) == nil {
-		p.birth = r.Maxrss * maxrssUnit
+		p.birth = int64(r.Maxrss) * maxrssUnit
 	}
 	p.status, _ = os.Open("/proc/self/status") // without it only what exceeds birth is known
 	return p
