@@ -35,12 +35,13 @@ batch:                         cutoff journal
 batch/batchtest:               cutoff journal batch
 internal/faults:
 cmd/cutoff/internal/report:    cutoff journal golang.org/x/image
+cmd/cutoff/internal/advise:    cutoff journal
 cmd/cutoff/internal/progress:  cutoff batch
 cmd/cutoff/internal/hostile:
 cmd/cutoff/internal/doctor:    internal/proc cutoff cmd/cutoff/internal/hostile golang.org/x/sys
 cmd/cutoff/internal/cli:       internal/deadline internal/proc internal/outcome cutoff journal batch
                                cmd/cutoff/internal/report cmd/cutoff/internal/progress
-                               cmd/cutoff/internal/doctor
+                               cmd/cutoff/internal/doctor cmd/cutoff/internal/advise
                                github.com/spf13/cobra golang.org/x/sys
                                golang.org/x/term mvdan.cc/sh/v3
 cmd/cutoff:                    cutoff cmd/cutoff/internal/cli

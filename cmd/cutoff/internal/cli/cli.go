@@ -68,7 +68,7 @@ other task goes on, and the record says why each one ended.`,
 		RunE:                       func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newRun(), newBatch(), newResume(), newRerun(), newReport(), newDoctor(), newDemo())
+	root.AddCommand(newRun(), newBatch(), newResume(), newRerun(), newReport(), newAdvise(), newDoctor(), newDemo())
 	return root
 }
 
