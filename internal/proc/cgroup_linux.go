@@ -30,7 +30,7 @@ type cgroupParent struct {
 
 // start starts a tree in a cgroup of its own.
 func (c *cgroupParent) start(s Spec) (*Tree, error) {
-	keeper.standBy(c, s.LastSignal != 0 && s.LastSignal != syscall.SIGKILL)
+	keeper.standBy(c, s.lenient())
 	h := &cgroupHold{dir: path.Join(c.dir, "t"+strconv.FormatInt(c.next.Add(1), 10))}
 	if err := unix.Mkdir(h.dir, 0o755); err != nil {
 		return nil, errNoLevel{Cgroup, err}

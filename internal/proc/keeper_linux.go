@@ -54,6 +54,11 @@ type keeperProcess struct {
 	err     error
 }
 
+// toldAtStart is how many trees that may live on a new keeper finds in its
+// pipe: the smallest pipe holds them beside the rest. It is told of others, of
+// which nobody has so many, once it reads.
+const toldAtStart = 400
+
 // maxKeepers bounds how often a keeper is started in one program: if it keeps
 // dying, something kills it on purpose.
 const maxKeepers = 16
@@ -96,7 +101,7 @@ func (k *keeperProcess) ensure() error {
 		unix.Close(oldPipe)
 	}
 	var err error
-	for _, m := range k.spared {
+	for _, m := range k.spared[min(len(k.spared), toldAtStart):] {
 		err = errors.Join(err, k.tell(tellSpared, uint64(m)))
 	}
 	return err
@@ -141,6 +146,9 @@ func (k *keeperProcess) start(c *cgroupParent) error {
 	}
 	if k.lenient {
 		err = errors.Join(err, tell(p[1], tellLenient, 0))
+	}
+	for _, m := range k.spared[:min(len(k.spared), toldAtStart)] {
+		err = errors.Join(err, tell(p[1], tellSpared, uint64(m)))
 	}
 	if err != nil {
 		unix.Close(p[1])

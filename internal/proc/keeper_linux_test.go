@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -147,32 +146,14 @@ func (p *host) kill() {
 	_ = p.cmd.Wait()
 }
 
-// goneBound is the promise: nothing lives so long after its program's death.
-const goneBound = time.Second
-
-// starved reports whether so many others want the processors that nobody can
-// keep to a time.
-func starved() bool {
-	b, _ := os.ReadFile("/proc/loadavg")
-	load, _, _ := strings.Cut(string(b), " ")
-	v, err := strconv.ParseFloat(load, 64)
-	return err == nil && v > 4*float64(runtime.NumCPU())
-}
-
-// gone waits for the pipe's end: nobody tells when the keeper is done.
+// gone waits for the pipe's end: nobody tells when the keeper is done. How long
+// it takes, "cutoff doctor" measures: on a busy machine a test cannot.
 func (p *host) gone() {
 	p.t.Helper()
 	p.w.Close()
 	_ = p.r.SetReadDeadline(time.Now().Add(bound))
 	if _, err := io.Copy(io.Discard, p.r); err != nil {
 		p.t.Errorf("alive %v after the program's death: %v", bound, p.holders())
-	}
-	if took := time.Since(p.killed); !p.killed.IsZero() && took > goneBound {
-		if starved() {
-			p.t.Logf("gone after %v, on a machine on which everything takes long", took)
-		} else {
-			p.t.Errorf("it took %v until nothing was left of the program", took)
-		}
 	}
 	if p.dir != "" {
 		eventually(p.t, "the cgroup is removed", func() bool {

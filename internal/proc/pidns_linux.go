@@ -108,7 +108,10 @@ func (n *namespaceParent) launch(s Spec) (h *pidnsHold, pid int, err error) {
 	files := make([]*os.File, first+2)
 	copy(files, s.Files)
 	files[first], files[first+1] = reportEnd, aliveEnd
-	o := launchOrder{report: first, alive: first + 1, uid: -1, group: !s.Foreground, last: s.LastSignal, path: s.Path}
+	o := launchOrder{report: first, alive: first + 1, uid: -1, group: !s.Foreground, path: s.Path}
+	if s.lenient() {
+		o.last = s.LastSignal
+	}
 	if n.user {
 		o.uid, o.gid = os.Geteuid(), os.Getegid()
 	}

@@ -38,7 +38,7 @@ type sweepHold struct {
 
 // startSwept starts a tree at the sweep level.
 func startSwept(s Spec) (*Tree, error) {
-	keeper.standBy(nil, s.LastSignal != 0 && s.LastSignal != syscall.SIGKILL)
+	keeper.standBy(nil, s.lenient())
 	_ = keeper.sweptToo() // KeeperError tells
 	if err := reaper.acquire(); err != nil {
 		return nil, err

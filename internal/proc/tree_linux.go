@@ -57,6 +57,9 @@ func spawn(s Spec, attr *syscall.SysProcAttr) (pid, pidfd int, err error) {
 	return 0, -1, &os.PathError{Op: "fork/exec", Path: s.Path, Err: err}
 }
 
+// lenient reports whether the leader may act on its last signal.
+func (s Spec) lenient() bool { return s.LastSignal != 0 && s.LastSignal != syscall.SIGKILL }
+
 // signalLeader signals the leader alone.
 func (t *Tree) signalLeader(sig syscall.Signal) error {
 	return t.unreaped(func() error { return ignoreGone(unix.Kill(t.pid, sig)) })
