@@ -128,6 +128,8 @@ func (h *cgroupHold) clear(t *Tree) (left int, err error) {
 }
 
 // end kills the members, waits until none is left and tells how many they were.
+// The kernel lists the living only: a process is one until its exit, also if
+// that is the next thing it does.
 func (h *cgroupHold) end(t *Tree) (n int, err error) {
 	pids, err := h.members()
 	if err == nil {

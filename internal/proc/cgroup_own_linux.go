@@ -116,7 +116,9 @@ func (c *cgroupParent) try() error {
 }
 
 // removeAbandoned kills and removes what programs left behind that were killed
-// together with their keepers.
+// together with their keepers, in the cgroup that we are in. Other cgroups are
+// not searched: whoever made one for a program (a service manager, a session)
+// ends what is in it, and what another program does there is not ours to judge.
 func removeAbandoned(base string) {
 	ents, err := os.ReadDir(base)
 	if err != nil {
