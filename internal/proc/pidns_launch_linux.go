@@ -84,6 +84,7 @@ func becomeNamespace(what string) {
 			signal.Ignore(sig)
 		}
 	}
+	o.stayAwake()
 	if o.uid >= 0 {
 		o.must(stepIDs, o.mapIDs())
 	}
@@ -95,6 +96,18 @@ func becomeNamespace(what string) {
 	}
 	o.startLeader()
 	os.Exit(0)
+}
+
+// stayAwake keeps job control from stopping the launcher, which may be in the
+// leader's process group: a leader that reads the terminal from the background
+// stops the whole group, and the launcher's end is waited for. A handler, unlike
+// an ignored signal, is not inherited.
+func (o launchOrder) stayAwake() {
+	for _, sig := range []syscall.Signal{unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU} {
+		if o.ignored&(1<<(sig-1)) == 0 {
+			signal.Notify(make(chan os.Signal, 1), sig)
+		}
+	}
 }
 
 // mapIDs maps our own ids, which are all that an ordinary user may map.
