@@ -36,11 +36,15 @@ const (
 )
 
 // initNamespace makes this process a namespace's init if it was started as one.
-// The variable alone, set by mistake, does nothing.
+// The variable alone, set by mistake, does nothing. But what was started as an
+// init never becomes the program.
 func initNamespace() {
 	what := os.Getenv(initVar)
-	if what == "" || os.Getpid() != 1 || len(os.Args) != 1 || os.Args[0] != initName || !isPipe(initAlive) || privileged() {
+	if what == "" || os.Getpid() != 1 || len(os.Args) != 1 || os.Args[0] != initName {
 		return
+	}
+	if !isPipe(initAlive) || privileged() {
+		refuse(initVar)
 	}
 	guardNamespace(what)
 	os.Exit(0) // and with us, everything in the namespace
