@@ -52,6 +52,11 @@ type Command struct {
 	// once.
 	Limits Limits
 
+	// Resources are what the command's processes get of the machine: how many
+	// open files, which niceness, which processors. Zero means what this
+	// program has.
+	Resources Resources
+
 	// Leftovers says what becomes of processes that the command leaves behind
 	// when it exits by itself. Zero means that they are killed. If they are
 	// left, a pipe that they still hold is closed at this end.
@@ -100,6 +105,9 @@ func (c Command) Start(ctx context.Context) (*Process, error) {
 	if err := c.Limits.check(); err != nil {
 		return nil, err
 	}
+	if err := c.Resources.check("Command"); err != nil {
+		return nil, err
+	}
 	if ctx.Err() != nil {
 		return nil, &CanceledError{Cause: context.Cause(ctx), Result: notStarted}
 	}
@@ -126,6 +134,8 @@ func (c Command) Start(ctx context.Context) (*Process, error) {
 		Env:   cmd.Environ(),
 		Dir:   c.Dir,
 		Files: streams.files[:],
+
+		Resources: proc.Resources(c.Resources),
 
 		MayLive: c.Leftovers == LeaveLeftovers,
 	})

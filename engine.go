@@ -70,6 +70,7 @@ func newEngine(o PoolOptions) (*engine, error) {
 	}
 	e.config = worker.Config{
 		Level:       proc.Level(o.Containment),
+		Resources:   proc.Resources(o.Resources),
 		Path:        executable(),
 		Args:        []string{os.Args[0], "[cutoff worker]"},
 		Env:         o.Env,

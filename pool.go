@@ -30,6 +30,11 @@ type PoolOptions struct {
 	MaxMemory int64
 	// Limits bound every call, unless it comes through With.
 	Limits Limits
+	// Resources are what each worker, and what it starts, gets of the machine:
+	// how many open files, which niceness, which processors. They are set
+	// before the worker's main. NewPool fails where they cannot be had. Zero
+	// means what this program has.
+	Resources Resources
 	// Leftovers says what becomes of processes that a call leaves behind when
 	// it ends by itself, daemons included. Zero means that its worker is
 	// replaced and they are killed before the caller hears of the end. With
@@ -85,6 +90,9 @@ func (o *PoolOptions) check() error {
 		if f.n < 0 {
 			return fmt.Errorf("cutoff: PoolOptions.%s is negative (%d): leave it zero for the default", f.name, f.n)
 		}
+	}
+	if err := o.Resources.check("PoolOptions"); err != nil {
+		return err
 	}
 	level, err := proc.ParseLevel(o.Containment)
 	if err != nil {

@@ -19,6 +19,9 @@ type CommandRunner struct {
 	// Containment is what must hold each task's process tree; "" means the
 	// strongest that can be had. See cutoff.Command.Containment.
 	Containment string
+	// Resources are what each task's processes get of the machine, where the
+	// task does not bring its own. See cutoff.Command.Resources.
+	Resources cutoff.Resources
 }
 
 // Run implements [Runner].
@@ -39,6 +42,7 @@ func (r CommandRunner) Run(ctx context.Context, a Attempt) (cutoff.Result, error
 		Stderr: a.Stderr,
 		Limits: a.Limits,
 
+		Resources:   t.resources(r.Resources),
 		Leftovers:   r.Leftovers,
 		Containment: r.Containment,
 	}

@@ -56,6 +56,19 @@ func TestCommandInput(t *testing.T) {
 	}
 }
 
+func TestCommandResources(t *testing.T) {
+	r := batch.CommandRunner{Resources: cutoff.Resources{NoFile: 88, NoCore: true, CPUs: []int{0}}}
+	const show = `ulimit -n; ulimit -c; grep Cpus_allowed_list /proc/self/status`
+	for want, own := range map[string]cutoff.Resources{
+		"88\n0\nCpus_allowed_list:\t0\n": {},
+		"66\n0\nCpus_allowed_list:\t0\n": {NoFile: 66},
+	} {
+		if got, _, err := runOne(t, r, batch.Task{Cmd: show, Resources: own}); err != nil || got != want {
+			t.Errorf("a task with %+v: %q, %v, want %q", own, got, err, want)
+		}
+	}
+}
+
 func TestCommandBaseEnv(t *testing.T) {
 	env := helperTask("env")
 	got, _, err := runOne(t, batch.CommandRunner{Env: []string{"GREETING=base"}}, env)

@@ -28,6 +28,9 @@ type Task struct {
 	Stdin []byte
 	// Limits are the task's own. A limit that is zero is the batch's.
 	Limits cutoff.Limits
+	// Resources are the task's own, for a [CommandRunner]. One that is zero is
+	// the runner's.
+	Resources cutoff.Resources
 	// Place says where in the input the task stands ("tasks.jsonl:7"), for
 	// messages. Empty if nobody would look there.
 	Place string
@@ -58,6 +61,25 @@ func (t *Task) limits(batch cutoff.Limits) cutoff.Limits {
 		l.Output = batch.Output
 	}
 	return l
+}
+
+// resources returns those of the task under the runner's.
+func (t *Task) resources(runner cutoff.Resources) cutoff.Resources {
+	r := t.Resources
+	if r.NoFile == 0 {
+		r.NoFile = runner.NoFile
+	}
+	if r.Processes == 0 {
+		r.Processes = runner.Processes
+	}
+	if r.Nice == 0 {
+		r.Nice = runner.Nice
+	}
+	if len(r.CPUs) == 0 {
+		r.CPUs = runner.CPUs
+	}
+	r.NoCore = r.NoCore || runner.NoCore
+	return r
 }
 
 // record returns how a journal names the task. Its identity is the caller's.

@@ -35,9 +35,9 @@ func (c *cgroupParent) start(s Spec) (*Tree, error) {
 	if err := unix.Mkdir(h.dir, 0o755); err != nil {
 		return nil, errNoLevel{Cgroup, err}
 	}
-	pid, pidfd, err := h.spawn(s)
+	pid, pidfd, err := launchIfNeeded(s, h.spawn)
 	if err != nil {
-		_ = unix.Rmdir(h.dir)
+		_ = removeCgroup(h.dir)
 		return nil, err
 	}
 	t := newTree(pid, h)

@@ -169,11 +169,14 @@ func (k *keeperProcess) start(c *cgroupParent) error {
 }
 
 // guardEnv is our environment, since the executable may need it to start, with
-// the variable that makes it a keeper or an init. These need one processor.
+// the variable that makes it a keeper or an init, and without those that are
+// for a leader. These need one processor.
 func guardEnv(what string) []string {
 	var env []string
 	for _, kv := range os.Environ() {
-		if !strings.HasPrefix(kv, "GOMAXPROCS=") {
+		switch name, _, _ := strings.Cut(kv, "="); name {
+		case "GOMAXPROCS", launchVar, resourcesVar:
+		default:
 			env = append(env, kv)
 		}
 	}

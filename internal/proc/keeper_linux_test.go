@@ -439,9 +439,10 @@ func TestForcedLevel(t *testing.T) {
 	}
 }
 
-// TestOrdinaryUser runs the tests of the sweep level as a user who may not make
-// cgroups.
-func TestOrdinaryUser(t *testing.T) {
+// asNobody runs tests again as a user without rights, and returns what they
+// print.
+func asNobody(t *testing.T, args ...string) string {
+	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("only root can become somebody else; an ordinary user runs them anyway")
 	}
@@ -458,7 +459,7 @@ func TestOrdinaryUser(t *testing.T) {
 	if err := os.Chown(dir, nobody, nobody); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("/proc/self/exe", "-test.v", "-test.skip=//crowd", "-test.run=^(TestKillLeavesNothing|TestCloseEndsLeftovers|TestProgramKilled|TestOthersAreLeftAlone|TestStopIsPolite|TestSignalOnce)$")
+	cmd := exec.Command("/proc/self/exe", append([]string{"-test.v"}, args...)...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "TMPDIR="+dir, "HOME="+dir, containmentVar+"=")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
@@ -466,6 +467,13 @@ func TestOrdinaryUser(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	return string(out)
+}
+
+// TestOrdinaryUser runs the tests of the sweep level as a user who may not make
+// cgroups.
+func TestOrdinaryUser(t *testing.T) {
+	out := asNobody(t, "-test.skip=//crowd", "-test.run=^(TestKillLeavesNothing|TestCloseEndsLeftovers|TestProgramKilled|TestOthersAreLeftAlone|TestStopIsPolite|TestSignalOnce)$")
 	for _, want := range []string{
 		"--- PASS: TestKillLeavesNothing/sweep/comet",
 		"--- PASS: TestCloseEndsLeftovers/sweep/fork_bomb",
@@ -474,7 +482,7 @@ func TestOrdinaryUser(t *testing.T) {
 		"--- PASS: TestProgramKilled/pidns/own_session",
 		"--- SKIP: TestKillLeavesNothing/cgroup", // else it was no ordinary user
 	} {
-		if !strings.Contains(string(out), want) {
+		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}

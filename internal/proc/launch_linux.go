@@ -2,9 +2,11 @@ package proc
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,14 +17,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The launcher: a leader that marks itself before it becomes the command. It
-// is this program's executable, which init makes a launcher, so that main does
-// not run; it costs one more execution, a millisecond or two. A worker, which
-// is this executable anyway, marks itself on its way to main.
+// The launcher: a leader that marks itself and takes its resources before it
+// becomes the command. It is this program's executable, which init makes a
+// launcher, so that main does not run; it costs one more execution, a
+// millisecond or two. A worker, which is this executable anyway, does it on its
+// way to main.
 
-// launchVar is "DESCRIPTOR IGNORED PATH": where to report a failure, the set
-// of signals that the command has to ignore, and the command.
-const launchVar = "CUTOFF_LAUNCH"
+const (
+	// launchVar makes a launcher: "DESCRIPTOR RESOURCES IGNORED PATH", where to
+	// report, what to take, the set of signals that the command has to ignore,
+	// and the command.
+	launchVar = "CUTOFF_LAUNCH"
+
+	// resourcesVar is for a worker that takes resources: "DESCRIPTOR RESOURCES".
+	resourcesVar = "CUTOFF_RESOURCES"
+)
 
 // selfPath is this program's executable, whatever has taken its name since.
 const selfPath = "/proc/self/exe"
@@ -31,11 +40,33 @@ const selfPath = "/proc/self/exe"
 // runs in it before ours.
 const launchBound = 30 * time.Second
 
-// launch starts the leader of a tree with its mark on.
-func launch(s Spec, m mark) (pid, pidfd int, err error) {
+// starting starts a process as a level wants it; pidfd is -1 if there is none.
+type starting func(Spec) (pid, pidfd int, err error)
+
+func spawnPlain(s Spec) (pid, pidfd int, err error) { return spawn(s, &syscall.SysProcAttr{}) }
+
+// launchMarked starts the leader of a tree with its mark on.
+func launchMarked(s Spec, m mark) (pid, pidfd int, err error) {
 	s.Env = m.env(s.Env)
-	if !mayLimit() || s.Path == selfPath || privileged() {
-		return spawn(s, &syscall.SysProcAttr{})
+	if s.Resources.none() && (!mayLimit() || s.Path == selfPath || privileged()) {
+		return spawnPlain(s)
+	}
+	return launch(s, spawnPlain)
+}
+
+// launchIfNeeded starts the leader, by way of a launcher if it asks for
+// resources.
+func launchIfNeeded(s Spec, start starting) (pid, pidfd int, err error) {
+	if s.Resources.none() {
+		return start(s)
+	}
+	return launch(s, start)
+}
+
+// launch starts the leader by way of a launcher, which start starts.
+func launch(s Spec, start starting) (pid, pidfd int, err error) {
+	if privileged() {
+		return 0, -1, errPrivileged
 	}
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -48,40 +79,50 @@ func launch(s Spec, m mark) (pid, pidfd int, err error) {
 	files := make([]*os.File, report+1)
 	copy(files, s.Files)
 	s.Files, files[report] = files, w
-	s.Env = append(s.Env, fmt.Sprintf("%s=%d %x %s", launchVar, report, ignoredSignals(), path))
-	s.Path = selfPath
-	pid, pidfd, err = spawn(s, &syscall.SysProcAttr{})
+	order := fmt.Sprintf("%s=%d %s", resourcesVar, report, s.Resources)
+	if path != selfPath {
+		order = fmt.Sprintf("%s=%d %s %x %s", launchVar, report, s.Resources, ignoredSignals(), path)
+		s.Path = selfPath
+	}
+	s.Env = append(s.Env[:len(s.Env):len(s.Env)], order)
+	pid, pidfd, err = start(s)
 	if err != nil {
 		return 0, -1, err
 	}
 	w.Close()
-	if err := launched(r); err != nil {
-		_ = unix.Kill(pid, unix.SIGKILL)
-		_, _ = syscall.Wait4(pid, nil, 0, nil)
-		if pidfd >= 0 {
-			unix.Close(pidfd)
-		}
-		return 0, -1, &os.PathError{Op: "fork/exec", Path: path, Err: err}
+	what, err := launched(r)
+	if err == nil {
+		return pid, pidfd, nil
 	}
-	return pid, pidfd, nil
+	_ = unix.Kill(pid, unix.SIGKILL)
+	_, _ = syscall.Wait4(pid, nil, 0, nil)
+	if pidfd >= 0 {
+		unix.Close(pidfd)
+	}
+	if errno, ok := err.(syscall.Errno); ok && what != resourceNone {
+		return 0, -1, s.Resources.refusal(what, errno)
+	}
+	return 0, -1, &os.PathError{Op: "fork/exec", Path: path, Err: err}
 }
 
-// launched waits until the launcher has become the command, which closes the
-// pipe, or says why it could not.
-func launched(r *os.File) error {
+// launched waits until the launcher has become the command, or the worker has
+// its resources, which closes the pipe, or says what failed.
+func launched(r *os.File) (resource, error) {
 	_ = r.SetReadDeadline(time.Now().Add(launchBound))
-	var errno [4]byte
-	n, err := r.Read(errno[:])
+	var rec [8]byte
+	n, err := r.Read(rec[:])
 	switch {
-	case n == len(errno):
-		return syscall.Errno(binary.NativeEndian.Uint32(errno[:]))
+	case n == len(rec):
+		return resource(binary.NativeEndian.Uint32(rec[:])), syscall.Errno(binary.NativeEndian.Uint32(rec[4:]))
 	case os.IsTimeout(err):
-		return errSlowLauncher
+		return resourceNone, errSlowLauncher
 	}
-	return nil // or it was killed: the watch will see
+	return resourceNone, nil // or it was killed: the watch will see
 }
 
 var errSlowLauncher = fmt.Errorf("the launcher did not come up in %v: is a package's init too slow?", launchBound)
+
+var errPrivileged = errors.New("resources cannot be set: this program was given rights that its user does not have")
 
 // ignoredSignals returns the set of signals that this program ignores: the Go
 // runtime of the launcher would not leave them so.
@@ -95,15 +136,23 @@ func ignoredSignals() uint64 {
 }
 
 // initMark runs in every process with this package, before main: in a launcher
-// it does not return, and in a worker of a tree at the sweep level it sets the
-// mark.
+// it does not return, and in a worker it takes the resources and, at the sweep
+// level, sets the mark.
 func initMark() {
+	if what, ok := os.LookupEnv(namespaceVar); ok { // first: it may be to start a launcher
+		becomeNamespace(what)
+	}
 	if what, ok := os.LookupEnv(launchVar); ok {
 		becomeCommand(what)
 	}
-	if what, ok := os.LookupEnv(namespaceVar); ok {
-		becomeNamespace(what)
+	if what, ok := os.LookupEnv(resourcesVar); ok {
+		takeResources(what)
 	}
+	setMark()
+}
+
+// setMark marks this process if it is of a tree at the sweep level.
+func setMark() {
 	tokens := strings.Split(os.Getenv(treeVar), ",")
 	if m, ok := parseToken(tokens[len(tokens)-1]); ok && mayLimit() {
 		_ = m.setSelf() // the variable is left
@@ -123,29 +172,58 @@ const atSecure = 23 // AT_SECURE of <elf.h>
 // becomeCommand makes the launcher the command. It never returns: the
 // program's main must not run in the command's place.
 func becomeCommand(what string) {
-	f := strings.SplitN(what, " ", 3)
-	if len(f) != 3 || privileged() {
+	f := strings.SplitN(what, " ", 1+resourceFields+2)
+	if len(f) != 1+resourceFields+2 {
 		refuse(launchVar)
 	}
-	report, err1 := strconv.Atoi(f[0])
-	ignored, err2 := strconv.ParseUint(f[1], 16, 64)
-	if err1 != nil || err2 != nil || !isPipe(report) {
+	ignored, err := strconv.ParseUint(f[1+resourceFields], 16, 64)
+	if err != nil {
 		refuse(launchVar)
 	}
-	unix.CloseOnExec(report)
-	_ = os.Unsetenv(launchVar)
-	tokens := strings.Split(os.Getenv(treeVar), ",")
-	if m, ok := parseToken(tokens[len(tokens)-1]); ok {
-		_ = m.setSelf()
-	}
+	setMark()
 	for sig := syscall.Signal(1); sig <= 64; sig++ {
 		if ignored&(1<<(sig-1)) != 0 {
 			signal.Ignore(sig)
 		}
 	}
-	err := syscall.Exec(f[2], os.Args, os.Environ())
-	errno, _ := err.(syscall.Errno)
-	_, _ = unix.Write(report, binary.NativeEndian.AppendUint32(nil, uint32(errno)))
+	report := takeOrdered(launchVar, f[:1+resourceFields]) // last: see Resources.take
+	failLaunch(report, resourceNone, syscall.Exec(f[2+resourceFields], os.Args, os.Environ()))
+}
+
+// takeResources is for a worker, which goes on to its main.
+func takeResources(what string) {
+	f := strings.Split(what, " ")
+	if len(f) != 1+resourceFields {
+		refuse(resourcesVar)
+	}
+	unix.Close(takeOrdered(resourcesVar, f))
+	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
+		runtime.SetDefaultGOMAXPROCS() // there may be fewer processors now
+	}
+}
+
+// takeOrdered takes the resources that the variable orders, and returns the
+// descriptor to report on.
+func takeOrdered(name string, fields []string) (report int) {
+	report, err := strconv.Atoi(fields[0])
+	r, err2 := parseResources(fields[1:])
+	if err != nil || err2 != nil || privileged() || !isPipe(report) {
+		refuse(name)
+	}
+	unix.CloseOnExec(report)
+	_ = os.Unsetenv(name)
+	if what, err := r.take(); err != nil {
+		failLaunch(report, what, err)
+	}
+	return report
+}
+
+// failLaunch reports what failed and ends the process.
+func failLaunch(report int, what resource, err error) {
+	errno := syscall.EIO
+	_ = errors.As(err, &errno)
+	rec := binary.NativeEndian.AppendUint32(nil, uint32(what))
+	_, _ = unix.Write(report, binary.NativeEndian.AppendUint32(rec, uint32(errno)))
 	os.Exit(127)
 }
 

@@ -65,15 +65,25 @@ func openNamespaces() (*namespaceParent, error) {
 	return nil, errors.Join(errs...)
 }
 
-// start starts a tree in a namespace of its own.
+// start starts a tree in a namespace of its own. A leader that asks for
+// resources takes them as at the other levels: what makes the namespace is not
+// its parent, and needs resources itself.
 func (n *namespaceParent) start(s Spec) (*Tree, error) {
-	h, pid, err := n.launch(s)
+	var h *pidnsHold
+	pid, pidfd, err := launchIfNeeded(s, func(s Spec) (pid, pidfd int, err error) {
+		if h, pid, err = n.launch(s); err != nil {
+			return 0, -1, err
+		}
+		if pidfd, err = unix.PidfdOpen(pid, 0); err != nil { // it is our child and not reaped
+			pidfd = -1
+		}
+		return pid, pidfd, nil
+	})
 	if err != nil {
+		if h != nil { // and no leader
+			h.abandon(0)
+		}
 		return nil, err
-	}
-	pidfd, err := unix.PidfdOpen(pid, 0) // it is our child and not reaped
-	if err != nil {
-		pidfd = -1
 	}
 	t := newTree(pid, h)
 	t.watch(pidfd, s.OnStop)

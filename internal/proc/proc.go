@@ -44,6 +44,10 @@ type Spec struct {
 	// is passed on; what it inherited itself without close-on-exec is, as from
 	// a shell.
 	Files []*os.File
+	// Resources are set before the leader's first instruction. To ask for any
+	// costs a millisecond or two, unless the leader is a worker: then Path is
+	// /proc/self/exe. They must have passed their Check. Linux only.
+	Resources Resources
 	// MayLive says that Release may follow instead of Close. Unless Level asks
 	// for it, such a tree gets no PID namespace: a daemon in one is known by
 	// another pid outside than the one it writes to its pidfile.

@@ -44,7 +44,7 @@ func startSwept(s Spec) (*Tree, error) {
 		return nil, err
 	}
 	h := &sweepHold{mark: newMark(), known: map[int]uint64{}}
-	pid, pidfd, err := launch(s, h.mark)
+	pid, pidfd, err := launchMarked(s, h.mark)
 	if err != nil {
 		reaper.release()
 		return nil, err

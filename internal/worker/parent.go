@@ -22,6 +22,7 @@ import (
 // Config says how to start a worker.
 type Config struct {
 	Level          proc.Level      // what must hold the worker; "" = the strongest that can be had
+	Resources      proc.Resources  // what the worker gets of the machine
 	Path           string          // the program's own executable
 	Args           []string        // argv, argv[0] included
 	Env            []string        // the whole environment; EnvVar is added
@@ -105,6 +106,8 @@ func (w *Worker) spawn(cfg Config, secret uint64) error {
 		Env:   append(cfg.Env[:len(cfg.Env):len(cfg.Env)], EnvVar+"="+strconv.FormatUint(secret, 16)),
 		Dir:   cfg.Dir,
 		Files: child[:],
+
+		Resources: cfg.Resources,
 	})
 	return e
 }

@@ -45,6 +45,11 @@ is, without a shell. Options go before the command.
 A task reads nothing on its standard input. Its output is shown when it has
 ended, in one piece. At its cutoff it is killed with everything it started.
 
+The limits are -t, --cpu, --memory, --idle and --output; they hold for a task's
+processes together, and -g makes the end polite. --nofile, --nproc, --no-core,
+--nice and --cpus say what each of them gets of the machine. A task in JSON may
+bring its own: "cpu": "10s", "memory": "2G", "nofile": 256, "cpus": "0,2-3".
+
 Exit status: 0 all tasks are ok, 1 some failed or could not start, 3 some were
 cut off and none failed, 2 wrong use or bad input, 125 cutoff itself failed,
 130 interrupted, 141 the reader of standard output has gone.`
@@ -53,24 +58,27 @@ const batchExample = `  cutoff batch -t 2s -j 4 './solve {}' ::: *.cnf
   find . -name '*.pdf' | cutoff batch -t 10s --journal pdf.jsonl 'pdftotext {} {.}.txt'
   cutoff batch -t 5s -k --tag 'grep -c foo {} | sort' :::: files.txt
   cutoff batch -t 1m -a pairs.csv --colsep , 'compare {1} {2} > out/{#}.txt'
+  cutoff batch -t 5m --cpu 60s --memory 2G --output 10M --no-core './solve {}' ::: *.cnf
+  cutoff batch --nice 10 --cpus 2-3 --nofile 256 'make -C {}' ::: */
   cutoff batch --jsonl -j 8 < tasks.jsonl`
 
 // batchOptions are the command's flags.
 type batchOptions struct {
-	limits   cutoff.Limits
-	slots    int
-	file     string
-	colsep   string
-	jsonl    bool
-	order    bool
-	tag      bool
-	journal  string
-	sync     string
-	ledger   string
-	progress string
-	dryRun   bool
-	left     leftoversFlag
-	level    levelFlag
+	limits    cutoff.Limits
+	slots     int
+	file      string
+	colsep    string
+	jsonl     bool
+	order     bool
+	tag       bool
+	journal   string
+	sync      string
+	ledger    string
+	progress  string
+	dryRun    bool
+	left      leftoversFlag
+	resources cutoff.Resources
+	level     levelFlag
 
 	again again // what resume and rerun add
 }
@@ -95,6 +103,7 @@ func batchCommand(o *batchOptions) *cobra.Command {
 	f := cmd.Flags()
 	f.SetInterspersed(false) // what follows the command belongs to it
 	addLimitFlags(cmd, &o.limits)
+	addResourceFlags(cmd, &o.resources)
 	f.IntVarP(&o.slots, "jobs", "j", 0, "how many tasks run at a time (default one for each processor)")
 	f.StringVarP(&o.file, "arg-file", "a", "", "read the lines of `FILE` (- is standard input)")
 	f.StringVar(&o.colsep, "colsep", "", "split lines into columns at this regular `EXPRESSION`")
@@ -129,6 +138,9 @@ func (o *batchOptions) check(cmd *cobra.Command) error {
 	}
 	if _, err := proc.Find(proc.Level(o.level)); err != nil {
 		return err // rather than to tell it of every task
+	}
+	if err := proc.Resources(o.resources).Attainable(); err != nil {
+		return usageError{err}
 	}
 	return checkSync(cmd, o.sync, o.journal)
 }
@@ -198,7 +210,8 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 	}
 	ctx, release := interruptible(ctx)
 	defer release()
-	sum, err := batch.Run(ctx, batch.CommandRunner{Leftovers: cutoff.Leftovers(o.left), Containment: string(o.level)}, tasks, opts)
+	runner := batch.CommandRunner{Leftovers: cutoff.Leftovers(o.left), Containment: string(o.level), Resources: o.resources}
+	sum, err := batch.Run(ctx, runner, tasks, opts)
 	closeView(view)
 	if cerr := closeFiles(); err == nil {
 		err = cerr

@@ -13,10 +13,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/cutoff-run/cutoff/batch"
+	"github.com/cutoff-run/cutoff/internal/proc"
 )
 
 // taskKeys are the keys of a task object, as a message lists them.
-const taskKeys = "id, argv, cmd, env, dir, stdin, timeout, grace, cpu, memory, idle, output"
+const taskKeys = "id, argv, cmd, env, dir, stdin, timeout, grace, cpu, memory, idle, output, nofile, nproc, no_core, nice, cpus"
 
 // parseTaskLine makes a task of a line of JSON:
 //
@@ -165,6 +166,29 @@ func (b *taskBuilder) limit(dec *json.Decoder, key string) (err error) {
 	case "output":
 		err = decodeLimit(dec, &l.Output, parseSize)
 	default:
+		return b.resource(dec, key)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	return nil
+}
+
+// resource takes what the task gets of the machine.
+func (b *taskBuilder) resource(dec *json.Decoder, key string) (err error) {
+	r := &b.t.Resources
+	switch key {
+	case "nofile":
+		err = decodeLimit(dec, &r.NoFile, parseCount)
+	case "nproc":
+		err = decodeLimit(dec, &r.Processes, parseCount)
+	case "no_core":
+		err = decode(dec, &r.NoCore)
+	case "nice":
+		err = decodeLimit(dec, &r.Nice, parseNice)
+	case "cpus":
+		err = decodeLimit(dec, &r.CPUs, proc.ParseCPUs)
+	default:
 		return fmt.Errorf("unknown key %q (known: %s)", key, taskKeys)
 	}
 	if err != nil {
@@ -173,8 +197,8 @@ func (b *taskBuilder) limit(dec *json.Decoder, key string) (err error) {
 	return nil
 }
 
-// decodeLimit takes the next value, a number of seconds or bytes or a string
-// such as "1.5s" or "512M", into a limit.
+// decodeLimit takes the next value, a number (of seconds, bytes or things) or a
+// string such as "1.5s", "512M" or "0,2-3", into a limit.
 func decodeLimit[T any](dec *json.Decoder, to *T, parse func(string) (T, error)) error {
 	var raw json.RawMessage
 	if err := decode(dec, &raw); err != nil {

@@ -72,6 +72,11 @@ func TestBadTaskLines(t *testing.T) {
 		`{"argv":["a"],"timeout":-1}`:        "invalid time interval",
 		`{"argv":["a"],"timeout":"soon"}`:    "invalid time interval",
 		`{"argv":["a"],"timeout":true}`:      "invalid time interval",
+		`{"argv":["a"],"nofile":0}`:          "nofile: invalid number '0'",
+		`{"argv":["a"],"nproc":1.5}`:         "nproc: invalid number '1.5'",
+		`{"argv":["a"],"no_core":1}`:         "no_core: a number where a bool belongs",
+		`{"argv":["a"],"nice":"20"}`:         "nice: invalid niceness '20'",
+		`{"argv":["a"],"cpus":[0]}`:          "cpus: invalid list of processors \"[0]\"",
 		`{"argv":["a"],"timeout":"1e30000"}`: "is no limit",
 		"{\"argv\":[\"a\xff\"]}":             "not valid UTF-8",
 	} {

@@ -12,6 +12,9 @@ const runExamples = `  cutoff run 5.01 ./solve problem.cnf      TERM after 5.01 
   cutoff run -k 2 1m make test             and KILL if that did not help for 2 s
   cutoff run -s INT -p 30m ./train         INT instead; its own exit status
   cutoff run --idle 90 1h ./crawl          no output for 90 s is the end, too
+  cutoff run --cpu 60 --memory 2G 5m ./solve     processor time and memory
+  cutoff run --output 10M 1h ./verbose     and no more output than this
+  cutoff run --nice 10 --cpus 0,2-3 1h make      behind all others, on three CPUs
   cutoff run --json /dev/fd/3 9 cmd 3>how  how it ended, for programs`
 
 // printHelp writes the help text.

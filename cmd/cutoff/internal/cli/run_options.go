@@ -6,6 +6,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/cutoff-run/cutoff/internal/proc"
 )
 
 // runOptions is what the command line of run says.
@@ -19,6 +21,7 @@ type runOptions struct {
 	memory     int64          // 0 = no limit
 	idle       time.Duration  // 0 = no limit
 	output     int64          // 0 = no limit
+	resources  proc.Resources // what COMMAND gets of the machine
 	signal     syscall.Signal // sent when a limit passes
 	killAfter  time.Duration  // from the first signal to the kill; 0 = no kill
 	foreground bool
@@ -48,6 +51,8 @@ var runOptionTable = []runOption{
 		func(o *runOptions, s string) (err error) { o.cpu, err = parseLimit(s); return err }},
 	{0, "containment", "LEVEL", "what must hold COMMAND and all it started together:\nauto (the strongest that can be had), cgroup, pidns, sweep",
 		func(o *runOptions, s string) error { return o.level.Set(s) }},
+	{0, "cpus", "LIST", "run COMMAND on these processors alone (0,2-3)",
+		func(o *runOptions, s string) (err error) { o.resources.CPUs, err = proc.ParseCPUs(s); return err }},
 	{'f', "foreground", "", "signal COMMAND alone and not what it started,\nand leave the terminal to it (see docs/RUN.md)",
 		func(o *runOptions, _ string) error { o.foreground = true; return nil }},
 	{0, "grace", "DURATION", "the same as --kill-after", setKillAfter},
@@ -60,6 +65,14 @@ var runOptionTable = []runOption{
 		setLeftovers},
 	{0, "memory", "SIZE", "kill COMMAND when it and all it started hold more memory\nthan this (512M, 1.5G)",
 		func(o *runOptions, s string) (err error) { o.memory, err = parseSize(s); return err }},
+	{0, "nice", "N", "add N (-20 to 19) to the niceness of COMMAND and all it\nstarts: the higher, the later they run",
+		func(o *runOptions, s string) (err error) { o.resources.Nice, err = parseNice(s); return err }},
+	{0, "no-core", "", "what crashes leaves no core file",
+		func(o *runOptions, _ string) error { o.resources.NoCore = true; return nil }},
+	{0, "nofile", "N", "each process may have N files open",
+		func(o *runOptions, s string) (err error) { o.resources.NoFile, err = parseCount(s); return err }},
+	{0, "nproc", "N", "no process is started while your user has N and more\non this machine (not for root)",
+		func(o *runOptions, s string) (err error) { o.resources.Processes, err = parseCount(s); return err }},
 	{0, "output", "SIZE", "stop COMMAND too when it writes more than this to its\nstandard output and standard error",
 		func(o *runOptions, s string) (err error) { o.output, err = parseSize(s); return err }},
 	{'p', "preserve-status", "", "give COMMAND's own exit status even when it was cut off",
@@ -115,7 +128,7 @@ func (o *runOptions) parse(args []string) error {
 		return err
 	}
 	o.command = rest[1:]
-	return nil
+	return o.resources.Check()
 }
 
 // errOperands has no text of its own: GNU's program says nothing more than
