@@ -3,6 +3,7 @@ package cutoff
 import (
 	"context"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"strings"
@@ -75,7 +76,7 @@ func TestCallCPU(t *testing.T) {
 func TestCallMemory(t *testing.T) {
 	const limit = 300 << 20
 	p := newPool(t, PoolOptions{Workers: 1, Limits: Limits{Memory: limit, Timeout: bound, Grace: time.Hour}})
-	c, err := eatUp.Start(ctx(t), p, 64<<30)
+	c, err := eatUp.Start(ctx(t), p, min(64<<30, math.MaxInt))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"strings"
@@ -27,7 +28,7 @@ var (
 		for end := time.Now().Add(50 * time.Millisecond); time.Now().Before(end); {
 		}
 	})
-	_ = helper("eat", func() { eat(32 << 30) })
+	_ = helper("eat", func() { eat(min(32<<30, math.MaxInt)) })
 	_ = helper("eat-a-little", func() {
 		eat(64 << 20)
 		fmt.Println("done")

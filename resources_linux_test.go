@@ -69,7 +69,7 @@ func TestResourcesRefused(t *testing.T) {
 		denied bool
 	}{
 		{Resources{NoFile: -1}, "Resources: NoFile is negative (-1)", false},
-		{Resources{Nice: 20}, "Resources: Nice 20: use -20 to 19", false},
+		{Resources{Nice: 20}, "Resources: a Nice of 20 is none: use -20 to 19", false},
 		{Resources{CPUs: []int{-1}}, "Resources: CPUs: there is no processor -1", false},
 		{Resources{NoFile: 1 << 40}, "1099511627776 open files: operation not permitted: the hard limit is", true},
 		{Resources{CPUs: []int{1023}}, "processors [1023]: invalid argument: not all of them are to be had", false},

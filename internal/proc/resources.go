@@ -18,11 +18,14 @@ type Resources struct {
 	CPUs      []int // the processors to run on
 }
 
-// The niceness that the systems know, and the processors that a set can name.
+// The niceness that the systems know.
 const (
-	MinNice, MaxNice = -20, 19
-	maxCPU           = 1023
+	MinNice = -20
+	MaxNice = 19
 )
+
+// maxCPU is the last processor that a set can name.
+const maxCPU = 1023
 
 // none reports whether nothing is asked for.
 func (r Resources) none() bool {
@@ -41,7 +44,7 @@ func (r Resources) Check() error {
 		}
 	}
 	if r.Nice < MinNice || r.Nice > MaxNice {
-		return fmt.Errorf("Nice %d: use %d to %d", r.Nice, MinNice, MaxNice)
+		return fmt.Errorf("a Nice of %d is none: use %d to %d", r.Nice, MinNice, MaxNice)
 	}
 	for _, cpu := range r.CPUs {
 		if cpu < 0 || cpu > maxCPU {

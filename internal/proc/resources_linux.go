@@ -18,7 +18,7 @@ import (
 // supported refuses a limit on processes for whom it does not bind.
 func (r Resources) supported() error {
 	if r.Processes > 0 && unboundByProcesses() {
-		return errors.New("Processes: Linux does not hold root to it (RLIMIT_NPROC): run as another user, or leave it zero")
+		return errors.New("a limit of Processes cannot be set: Linux does not hold root to it (RLIMIT_NPROC): run as another user, or leave it zero")
 	}
 	return nil
 }

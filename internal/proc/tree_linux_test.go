@@ -441,10 +441,10 @@ func TestSignalsAreInherited(t *testing.T) {
 		return sets
 	}
 	eachLevel(t, func(t *testing.T, start starter) {
+		defer signal.Reset(unix.SIGUSR2)
 		for _, ignored := range []os.Signal{nil, unix.SIGUSR2} {
 			if ignored != nil {
 				signal.Ignore(ignored)
-				defer signal.Reset(ignored)
 			}
 			tr := shell(t, start, `echo >&3; exec sleep 60`)
 			tr.ready(1)
