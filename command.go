@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
-	"time"
 
 	"github.com/cutoff-run/cutoff/internal/proc"
 )
@@ -147,7 +146,7 @@ func (c Command) Start(ctx context.Context) (*Process, error) {
 		limits:  c.Limits,
 		leave:   c.Leftovers == LeaveLeftovers,
 		noStack: c.NoStack,
-		started: time.Now(),
+		started: tree.Started(),
 		tree:    tree,
 		streams: streams,
 		asked:   make(chan error, 1),

@@ -36,10 +36,6 @@ func helperEnv(t testing.TB, name string) string {
 }
 
 func TestMain(m *testing.M) {
-	// The race detector holds back every exit for a second, in case another
-	// goroutine is about to race. Workers exit often, and their races show in
-	// the calls.
-	_ = os.Setenv("GORACE", "atexit_sleep_ms=0")
 	Init() // a worker of a test's pool stays in here
 	if f := helpers[os.Getenv(helperVar)]; f != nil {
 		f()

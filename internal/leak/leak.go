@@ -20,6 +20,10 @@ const settle = 5 * time.Second
 // Run runs the tests and returns the exit code: that of the tests, or 1 if
 // they passed and something that was not there before them is still there.
 func Run(m *testing.M) int {
+	// The race detector holds back every exit for a second, in case another
+	// goroutine is about to race. The processes that tests start exit often,
+	// and inherit this.
+	_ = os.Setenv("GORACE", "atexit_sleep_ms=0")
 	before := take()
 	code := m.Run()
 	if code != 0 {

@@ -33,9 +33,10 @@ func TestRelease(t *testing.T) {
 			if err := unix.Kill(pid, unix.SIGKILL); err != nil {
 				t.Error(err)
 			}
-			eventually(t, "it is gone", func() bool {
+			eventually(t, "it is gone, and reaped by whoever has it now", func() bool {
 				strays.reap()
-				return dead(pid)
+				_, ok := readStat(pid)
+				return !ok
 			})
 		}
 		if h, ok := tr.tree.hold.(*pidnsHold); ok {
@@ -44,11 +45,6 @@ func TestRelease(t *testing.T) {
 		tr.gone()
 		tr.clean()
 	})
-}
-
-func dead(pid int) bool {
-	st, ok := readStat(pid)
-	return !ok || st.dead()
 }
 
 // TestKeeperKnowsAtStart: a program that dies in the instant after the start

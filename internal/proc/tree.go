@@ -21,10 +21,11 @@ const (
 
 // Tree is a running leader and everything it started.
 type Tree struct {
-	pid    int
-	hold   holder
-	exited chan struct{}
-	status Status // written before exited is closed
+	started time.Time
+	pid     int
+	hold    holder
+	exited  chan struct{}
+	status  Status // written before exited is closed
 
 	measure  measure   // see usage.go
 	controls *controls // the kernel's own limits; nil: none
@@ -52,11 +53,14 @@ type holder interface {
 }
 
 func newTree(pid int, h holder) *Tree {
-	return &Tree{pid: pid, hold: h, exited: make(chan struct{})}
+	return &Tree{started: time.Now(), pid: pid, hold: h, exited: make(chan struct{})}
 }
 
 // PID returns the leader's process id.
 func (t *Tree) PID() int { return t.pid }
+
+// Started is when the leader ran: always before Status.Ended.
+func (t *Tree) Started() time.Time { return t.started }
 
 // Level returns the containment level that holds this tree. It may be weaker
 // than Containment if a step failed for this tree alone.

@@ -82,8 +82,7 @@ func TestMain(m *testing.M) {
 	if other := os.Getenv("TEST_FINGERPRINT"); other != "" {
 		fp = []byte(other)
 	}
-	_ = os.Setenv("GORACE", "atexit_sleep_ms=0") // else every worker's exit takes a second under -race
-	switch os.Getenv("TEST_MUTE") {              // a program that never comes to Serve
+	switch os.Getenv("TEST_MUTE") { // a program that never comes to Serve
 	case "exit":
 		os.Exit(3)
 	case "hang":

@@ -12,15 +12,10 @@ import (
 	"github.com/cutoff-run/cutoff/internal/leak"
 )
 
-// noRaceSleep keeps a program built with -race, and so every script's command,
-// from sleeping for a second when it exits.
-const noRaceSleep = "atexit_sleep_ms=0"
-
 // TestMain makes the test binary play the program too, under each of its
 // names: scripts and tests run it as cutoff and as timeout without a build.
 func TestMain(m *testing.M) {
 	cutoff.Init()
-	_ = os.Setenv("GORACE", noRaceSleep)
 	play := func() { os.Exit(Main(os.Args)) }
 	testscript.Main(leakFree{m}, map[string]func(){"cutoff": play, "timeout": play})
 }

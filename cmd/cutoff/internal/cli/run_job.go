@@ -103,7 +103,7 @@ func (j *job) start() (code int, err error) {
 		}
 		return code, errors.New(text)
 	}
-	j.started = time.Now()
+	j.started = j.tree.Started()
 	j.deadline.start(j.timeout, j.started)
 	j.silence.start(j.idle, j.started)
 	if j.gauge = j.tree.WatchAll(proc.Bounds{CPU: j.cpu, Memory: j.memory}); j.gauge != nil {
