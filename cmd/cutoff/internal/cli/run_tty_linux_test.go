@@ -367,6 +367,9 @@ func TestTTYStopByKill(t *testing.T) {
 	s.becomes("program.pid", true)
 	s.enter(`kill -CONT $!`)
 	s.becomes("near.pid", false)
+	// The shell must have heard of it, or its wait returns for the stop.
+	s.enter(`while [ -n "$(jobs -s)" ]; do :; done; echo go''ing`)
+	s.see("going")
 	s.enter(`kill $!; wait $!; echo sta''tus $?`)
 	s.see("status 143")
 }
