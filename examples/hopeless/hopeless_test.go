@@ -73,7 +73,7 @@ func TestBatch(t *testing.T) {
 		`\nCut off: 4 of 954 tasks, 0\.4 %\. They took \d\d\.\d % of the workers' time `,
 		`\npdf: 1 in 450 cut off, with \d\d\.\d % of the time\. The smallest:\n  pdf:765 `,
 		`\n  regexp:0      \^\\w\(\(a\*\)`,
-		`\n  they were stuck in:\n +\d+  pdf\.\(\*`,
+		`\n  they were stuck in:\n +\d+  pdf\.`,
 		`\n  they were stuck in:\n +\d+  (regexp2|syntax)\.`,
 		`\ncrashed in:\n +\d+  rsc\.io/pdf\.\(\*buffer\)\.readObject\n`,
 	} {
