@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -42,39 +43,22 @@ var errNoWork = errors.New("batch: a task must have exactly one of Argv and Cmd"
 // limits returns those of the task under the batch's.
 func (t *Task) limits(batch cutoff.Limits) cutoff.Limits {
 	l := t.Limits
-	if l.Timeout == 0 {
-		l.Timeout = batch.Timeout
+	return cutoff.Limits{
+		Timeout: cmp.Or(l.Timeout, batch.Timeout),
+		Grace:   cmp.Or(l.Grace, batch.Grace),
+		CPU:     cmp.Or(l.CPU, batch.CPU),
+		Idle:    cmp.Or(l.Idle, batch.Idle),
+		Memory:  cmp.Or(l.Memory, batch.Memory),
+		Output:  cmp.Or(l.Output, batch.Output),
 	}
-	if l.Grace == 0 {
-		l.Grace = batch.Grace
-	}
-	if l.CPU == 0 {
-		l.CPU = batch.CPU
-	}
-	if l.Idle == 0 {
-		l.Idle = batch.Idle
-	}
-	if l.Memory == 0 {
-		l.Memory = batch.Memory
-	}
-	if l.Output == 0 {
-		l.Output = batch.Output
-	}
-	return l
 }
 
 // resources returns those of the task under the runner's.
 func (t *Task) resources(runner cutoff.Resources) cutoff.Resources {
 	r := t.Resources
-	if r.NoFile == 0 {
-		r.NoFile = runner.NoFile
-	}
-	if r.Processes == 0 {
-		r.Processes = runner.Processes
-	}
-	if r.Nice == 0 {
-		r.Nice = runner.Nice
-	}
+	r.NoFile = cmp.Or(r.NoFile, runner.NoFile)
+	r.Processes = cmp.Or(r.Processes, runner.Processes)
+	r.Nice = cmp.Or(r.Nice, runner.Nice)
 	if len(r.CPUs) == 0 {
 		r.CPUs = runner.CPUs
 	}

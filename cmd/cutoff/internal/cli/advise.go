@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cutoff-run/cutoff/cmd/cutoff/internal/advise"
-	"github.com/cutoff-run/cutoff/journal"
 )
 
 const adviseLong = `Say from the journal of a batch which time limit would have been right: the one
@@ -69,23 +67,13 @@ func runAdvise(path string, o adviseOptions, stdin io.Reader, stdout, stderr io.
 		return err
 	}
 	defer in.Close()
-	if _, err := in.Seek(0, io.SeekStart); err != nil { // a copy of a pipe stands at its end
-		return fmt.Errorf("%s: %w", path, err)
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	a, err := advise.Read(cancelable{in, ctx}, advise.Options{Keep: keep})
-	switch {
-	case ctx.Err() != nil:
-		return exitError{exitInterrupted, nil}
-	case errors.Is(err, journal.ErrNotJournal):
-		return fmt.Errorf("%s: %w; a journal is what 'cutoff batch --journal FILE' writes", path, err)
-	case err != nil:
-		return fmt.Errorf("%s: %w", path, err)
+	if err := reportError(ctx, path, err); err != nil {
+		return err
 	}
-	if a.BadLines > 0 {
-		fmt.Fprintf(stderr, "cutoff: %s: lines that are no records, skipped: %d; the first: %v\n", path, a.BadLines, a.FirstBad)
-	}
+	tellBadLines(stderr, path, a.BadLines, a.FirstBad)
 	write := a.WriteText
 	if o.json {
 		write = a.WriteJSON

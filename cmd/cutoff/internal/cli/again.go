@@ -103,7 +103,7 @@ func readState(path string) (*journal.State, error) {
 	if err != nil {
 		return nil, journalError(path, err)
 	}
-	tellBadLines(os.Stderr, path, s)
+	tellBadLines(os.Stderr, path, s.BadLines, s.FirstBad)
 	return s, nil
 }
 
@@ -125,15 +125,9 @@ func journalError(path string, err error) error {
 	return fmt.Errorf("%s: %w", path, err)
 }
 
-func tellBadLines(w io.Writer, path string, s *journal.State) {
-	if s.BadLines > 0 {
-		fmt.Fprintf(w, "cutoff: %s: lines that are no records, skipped: %d; the first: %v\n", path, s.BadLines, s.FirstBad)
-	}
-}
-
 // tellState says what a resume begins with.
 func tellState(w io.Writer, path string, s *journal.State) {
-	tellBadLines(w, path, s)
+	tellBadLines(w, path, s.BadLines, s.FirstBad)
 	fmt.Fprintf(w, "cutoff: going on with %s: %s ended, %s begun or given up\n", progress.OneLine(path, 200),
 		progress.Counted(int64(s.Settled()), "task"), progress.Count(int64(s.Tasks()-s.Settled())))
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cutoff-run/cutoff/cmd/cutoff/internal/report"
-	"github.com/cutoff-run/cutoff/journal"
 )
 
 const reportLong = `Say what became of a batch, from its journal.
@@ -115,18 +114,8 @@ func runReport(path string, o reportOptions, stdin io.Reader, stdout, stderr io.
 	} else {
 		err = writeFile(o.output, write)
 	}
-	if damage.BadLines > 0 {
-		fmt.Fprintf(stderr, "cutoff: %s: lines that are no records, skipped: %d; the first: %v\n", path, damage.BadLines, damage.FirstBad)
-	}
-	switch {
-	case ctx.Err() != nil:
-		return exitError{exitInterrupted, nil}
-	case errors.Is(err, journal.ErrNotJournal):
-		return fmt.Errorf("%s: %w; a journal is what 'cutoff batch --journal FILE' writes", path, err)
-	case err != nil:
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
+	tellBadLines(stderr, path, damage.BadLines, damage.FirstBad)
+	return reportError(ctx, path, err)
 }
 
 // resolve returns the format that the flags ask for.

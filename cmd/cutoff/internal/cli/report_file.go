@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/cutoff-run/cutoff/journal"
 )
 
 // openJournal opens a journal so that it can be read more than once: one that
@@ -55,7 +57,32 @@ func spool(r io.Reader) (io.ReadSeekCloser, error) {
 		_ = s.Close()
 		return nil, fmt.Errorf("copy the journal to a temporary file: %w", err)
 	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		_ = s.Close()
+		return nil, err
+	}
 	return s, nil
+}
+
+// reportError is the error of a command that read the journal at path, nil if
+// it went well.
+func reportError(ctx context.Context, path string, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return exitError{exitInterrupted, nil}
+	case errors.Is(err, journal.ErrNotJournal):
+		return fmt.Errorf("%s: %w; a journal is what 'cutoff batch --journal FILE' writes", path, err)
+	case err != nil:
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// tellBadLines says how many lines of the journal at path are no records.
+func tellBadLines(w io.Writer, path string, n int, first error) {
+	if n > 0 {
+		fmt.Fprintf(w, "cutoff: %s: lines that are no records, skipped: %d; the first: %v\n", path, n, first)
+	}
 }
 
 func (s spooled) Close() error {
