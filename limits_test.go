@@ -63,7 +63,7 @@ var eaten [][]byte
 func eat(n int) {
 	const step = 4 << 20
 	for ; n > 0; n -= step {
-		b := make([]byte, step)
+		b := pages(step)
 		for i := 0; i < len(b); i += 512 {
 			b[i] = 1
 		}

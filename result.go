@@ -79,7 +79,7 @@ type Result struct {
 	// Leaked counts what the attempt left behind when it ended by itself:
 	// processes of a command or of a function, however far they detached
 	// themselves (they have been killed), and goroutines of a function (its
-	// worker has been replaced). What ends within 2 ms after the function does
+	// worker has been replaced). What ends within 20 ms after the function does
 	// not count.
 	Leaked int `json:"leaked,omitempty"`
 	// Containment names the means that held the tree: "cgroup", "sweep", ….

@@ -5,7 +5,6 @@ package proc
 import (
 	"os"
 	"syscall"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -26,30 +25,32 @@ func NewOffspring() *Offspring {
 	return &Offspring{known: map[int]uint64{}}
 }
 
-// offspringPause is the time between two looks at processes that may be about
-// to end.
-const offspringPause = 100 * time.Microsecond
-
-// Left counts the descendants that still run after settle and that no earlier
-// Left has counted. If nobody in this process waits for children any more, it
-// reaps those that have ended meanwhile.
-func (o *Offspring) Left(settle time.Duration, reap bool) int {
+// Left counts the descendants that still run, after they had the chance to
+// settle if they are given it, and that no earlier Left has counted. If nobody
+// in this process waits for children any more, it reaps those that have ended
+// meanwhile.
+func (o *Offspring) Left(settle, reap bool) int {
 	if childless() {
 		clear(o.known)
 		return 0
 	}
-	for end := time.Now().Add(settle); ; time.Sleep(offspringPause) {
-		fresh := o.fresh(reap)
-		if len(fresh) == 0 {
-			return 0
-		}
-		if time.Now().After(end) {
-			for _, p := range fresh {
-				o.known[p.pid] = p.start
-			}
-			return living(closure(processes(), fresh))
-		}
+	var fresh []stat
+	look := func() int {
+		fresh = o.fresh(reap)
+		return len(fresh)
 	}
+	if settle {
+		Settle(look)
+	} else {
+		look()
+	}
+	for _, p := range fresh {
+		o.known[p.pid] = p.start
+	}
+	if len(fresh) == 0 {
+		return 0
+	}
+	return living(closure(processes(), fresh))
 }
 
 // fresh lists the living children that have not been told of. This program's

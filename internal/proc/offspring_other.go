@@ -2,8 +2,6 @@
 
 package proc
 
-import "time"
-
 // Offspring tells a process what its own code has started and left running.
 // This system does not say; what is left ends with the worker.
 type Offspring struct{}
@@ -12,4 +10,4 @@ type Offspring struct{}
 func NewOffspring() *Offspring { return &Offspring{} }
 
 // Left returns 0.
-func (*Offspring) Left(time.Duration, bool) int { return 0 }
+func (*Offspring) Left(_, _ bool) int { return 0 }

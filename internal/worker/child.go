@@ -24,11 +24,6 @@ import (
 // pool: user code closed or overwrote its descriptors, or the pool is gone.
 const ExitProtocol = 86
 
-// settle is how long goroutines and processes of a finished call are given to
-// end before they count as left behind. Most end at once when the call's
-// context does.
-const settle = 2 * time.Millisecond
-
 // Serve makes the process a worker if it was started as one, and returns at
 // once if not. A worker stays in here until its pool lets it go.
 func Serve(p Program) {
@@ -165,7 +160,7 @@ func (s *server) call(f wire.Frame) {
 				p.Value = fmt.Sprint(v) // which survives a value whose own methods panic
 			}
 			m := s.since(before, began)
-			m.Processes = s.started.Left(0, false)
+			m.Processes = s.started.Left(false, false)
 			s.reply(wire.KindPanic, c, m, p)
 			if p.Exit && !wire.MayCancel(f.Payload) {
 				go s.read() // this goroutine was the reader, and ends
@@ -178,7 +173,7 @@ func (s *server) call(f wire.Frame) {
 	cancel(context.Canceled) // so that goroutines which listen to it can end
 	m := s.since(before, began)
 	m.Goroutines = leftBehind(goroutines)
-	m.Processes = s.started.Left(settle, m.Goroutines == 0)
+	m.Processes = s.started.Left(true, m.Goroutines == 0)
 	s.finish(c, m, out, err)
 }
 
@@ -257,14 +252,10 @@ func unwrapAll(chain []error, err error) []error {
 	return chain
 }
 
-// leftBehind counts the goroutines beyond those that were there before.
+// leftBehind counts the goroutines beyond those that were there before. Most
+// end at once when the call's context does.
 func leftBehind(before int) int {
-	for end := time.Now().Add(settle); runtime.NumGoroutine() > before; runtime.Gosched() {
-		if time.Now().After(end) {
-			return runtime.NumGoroutine() - before
-		}
-	}
-	return 0
+	return proc.Settle(func() int { return max(0, runtime.NumGoroutine()-before) })
 }
 
 func (s *server) since(before wire.Meter, began time.Time) wire.Meter {
