@@ -137,7 +137,7 @@ func TestCommandGrace(t *testing.T) {
 	p := newPulse(t)
 	c := sh(`trap 'exit 0' TERM; (trap 'echo; exit' TERM; echo; sleep 30 & wait) & echo; sleep 30 & wait`)
 	c.Stdout = p.w
-	c.Limits = Limits{Timeout: 200 * time.Millisecond, Grace: bound}
+	c.Limits = Limits{Timeout: ample, Grace: bound}
 	r, err := within(t, bound, c)
 	if !errors.Is(err, ErrTimeout) || r.Outcome != Timeout || r.ExitCode != 0 || r.Signal != "" {
 		t.Errorf("an exit that we asked for is still a cutoff: %v, %+v", err, r)
@@ -148,7 +148,7 @@ func TestCommandGrace(t *testing.T) {
 
 func TestCommandGracePasses(t *testing.T) {
 	c := sh(`trap 'echo asked' TERM; while :; do sleep 30 & wait; done`)
-	c.Limits = Limits{Timeout: 200 * time.Millisecond, Grace: 100 * time.Millisecond}
+	c.Limits = Limits{Timeout: ample, Grace: 100 * time.Millisecond}
 	r, err := within(t, bound, c)
 	if !errors.Is(err, ErrTimeout) || r.Signal != "SIGKILL" || !strings.Contains(r.Output, "asked\n") || r.Overshoot < 100*time.Millisecond {
 		t.Errorf("%v, %+v", err, r)
@@ -165,7 +165,7 @@ func TestCommandIdle(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := sh(`echo up; exec sleep 30`)
 			c.Stdout = w
-			c.Limits.Idle = 200 * time.Millisecond
+			c.Limits.Idle = ample
 			r, err := within(t, bound, c)
 			var cut *CutoffError
 			if !errors.As(err, &cut) || !errors.Is(err, ErrIdle) || errors.Is(err, ErrTimeout) || cut.Limit != c.Limits.Idle {
@@ -183,8 +183,8 @@ func TestCommandIdle(t *testing.T) {
 
 // TestCommandNotIdle writes all the time, for longer than the limit.
 func TestCommandNotIdle(t *testing.T) {
-	c := sh(`for i in 1 2 3 4 5 6 7 8 9 10; do echo $i >&2; sleep 0.1; done`)
-	c.Limits.Idle = 800 * time.Millisecond
+	c := sh(`for i in 1 2 3 4 5 6 7 8 9 10; do echo $i >&2; sleep 0.3; done`)
+	c.Limits.Idle = 2 * time.Second
 	if r, err := within(t, bound, c); err != nil {
 		t.Errorf("%v, %+v", err, r)
 	}

@@ -114,8 +114,8 @@ func TestCommandCPU(t *testing.T) {
 
 // Sleep is no use of a processor.
 func TestCommandCPUNotUsed(t *testing.T) {
-	c := sh("sleep 0.5")
-	c.Limits = Limits{CPU: 100 * time.Millisecond}
+	c := sh("sleep 1")
+	c.Limits = Limits{CPU: 500 * time.Millisecond}
 	if r, err := c.Run(context.Background()); err != nil {
 		t.Errorf("%v: %+v", err, r)
 	}

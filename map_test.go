@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // sometimes hangs for negative numbers, fails for 13, and squares the others.
@@ -55,7 +54,7 @@ func TestMap(t *testing.T) {
 
 // TestMapHopeless shows that items which hang cost themselves only.
 func TestMapHopeless(t *testing.T) {
-	p := newPool(t, PoolOptions{Workers: 2, Spares: 1, Limits: Limits{Timeout: 300 * time.Millisecond}})
+	p := newPool(t, PoolOptions{Workers: 2, Spares: 1, Limits: Limits{Timeout: ample}})
 	var cut, ok int
 	for it := range sometimes.Map(ctx(t), p, slices.Values([]int{1, -1, 2, -2, 3, 4, 5, -3, 6})) {
 		switch {
@@ -74,7 +73,7 @@ func TestMapHopeless(t *testing.T) {
 
 func TestMapOrdered(t *testing.T) {
 	const n = 300
-	p := newPool(t, PoolOptions{Workers: 3, Limits: Limits{Timeout: 300 * time.Millisecond}})
+	p := newPool(t, PoolOptions{Workers: 3, Limits: Limits{Timeout: ample}})
 	inputs := slices.Collect(count(n))
 	inputs[5], inputs[50] = -1, -1
 	next := 0

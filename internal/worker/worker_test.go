@@ -252,7 +252,7 @@ func TestStop(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	w := start(t)
-	end := w.Do(Call{Func: "report", In: []byte("so far"), Timeout: 100 * time.Millisecond})
+	end := w.Do(Call{Func: "report", In: []byte("so far"), Timeout: time.Second})
 	if !end.HasBest || string(end.Best) != "so far" || end.Limit != TimeoutLimit {
 		t.Errorf("got %+v", end)
 	}
