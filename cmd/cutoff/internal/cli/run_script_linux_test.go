@@ -144,6 +144,7 @@ func ownPID(proc string) string {
 
 var runCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"exits":   cmdExits,
+	"cut":     cmdCut,
 	"dead":    cmdDead,
 	"gone":    cmdGone,
 	"alive":   cmdAlive,
@@ -171,6 +172,27 @@ func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
 	if got != args[0] {
 		ts.Fatalf("%s ended with %s, want %s\nstdout: %sstderr: %s", args[1], got, args[0], ts.ReadFile("stdout"), ts.ReadFile("stderr"))
 	}
+}
+
+// cmdCut is cmdExits with the cutoff at the instant when the command is ready for
+// it: when it has written a line to the fifo "ready". ALRM is the cutoff. It
+// cannot send that itself: in a PID namespace it does not know its parent.
+func cmdCut(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: cut STATUS PROGRAM [ARG...]")
+	}
+	const script = `(read x <ready; test "$x" = never || kill -ALRM $$) >/dev/null 2>&1 & exec "$@"`
+	ready := ts.MkAbs("ready")
+	if err := unix.Mkfifo(ready, 0o600); err != nil && err != unix.EEXIST {
+		ts.Fatalf("%s: %v", ready, err)
+	}
+	defer func() { // if it still waits
+		if f, err := os.OpenFile(ready, os.O_WRONLY|unix.O_NONBLOCK, 0); err == nil {
+			_, _ = f.WriteString("never\n")
+			f.Close()
+		}
+	}()
+	cmdExits(ts, false, append([]string{args[0], "sh", "-c", script, "sh"}, args[1:]...))
 }
 
 // cmdDead holds that the processes whose ids stand in the files are dead now.
