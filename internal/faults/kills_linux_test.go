@@ -25,6 +25,7 @@ type rampage struct {
 
 	supervisors []int // that ran, by pid
 	kills       map[string]int
+	struck      map[int]bool // workers and keepers of the supervisor that runs, by pid
 	survivors   int
 	slowest     time.Duration // from a supervisor's death to the end of all it had
 }
@@ -63,6 +64,7 @@ func (r *rampage) supervisor() (done bool) {
 		r.t.Fatal(err)
 	}
 	r.supervisors = append(r.supervisors, cmd.Process.Pid)
+	r.struck = map[int]bool{}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	killed := false
@@ -95,6 +97,9 @@ func (r *rampage) strike(supervisor int) bool {
 		return false
 	}
 	kids := offspring(supervisor)
+	for pid := range r.struck { // on a busy machine they may take their time to die
+		delete(kids, pid)
+	}
 	if what == "supervisor" {
 		// A program that is killed together with its keeper leaves its trees
 		// to the next one (docs/CONTAINMENT.md): that is another test.
@@ -114,8 +119,10 @@ func (r *rampage) strike(supervisor int) bool {
 	if len(found) == 0 {
 		return false
 	}
-	if r.kill(found[r.rnd.IntN(len(found))], 0) {
+	victim := found[r.rnd.IntN(len(found))]
+	if r.kill(victim, 0) {
 		r.kills[what]++
+		r.struck[victim] = true
 	}
 	return false
 }
