@@ -4,11 +4,16 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"strconv"
+	"strings"
 
 	"github.com/cutoff-run/cutoff"
 )
 
 // CommandRunner runs tasks as commands on this machine. The zero value works.
+//
+// A command finds in its environment which task it is: CUTOFF_TASK_ID is
+// [Task.ID] and CUTOFF_ATTEMPT the number of its attempt, from 1.
 type CommandRunner struct {
 	// Env is the environment that each task's own is added to. Nil means that
 	// of this process.
@@ -46,15 +51,21 @@ func (r CommandRunner) Run(ctx context.Context, a Attempt) (cutoff.Result, error
 		Leftovers:   r.Leftovers,
 		Containment: r.Containment,
 	}
-	if r.Env != nil || t.Env != nil {
-		env := r.Env
-		if env == nil {
-			env = os.Environ()
-		}
-		cmd.Env = append(env[:len(env):len(env)], t.Env...)
+	env := r.Env
+	if env == nil {
+		env = os.Environ()
 	}
+	cmd.Env = append(append(env[:len(env):len(env)], t.Env...), a.env()...)
 	if t.Stdin != nil {
 		cmd.Stdin = bytes.NewReader(t.Stdin)
 	}
 	return cmd.Run(ctx)
+}
+
+// env says in the environment which attempt it is.
+func (a *Attempt) env() []string {
+	return []string{
+		"CUTOFF_TASK_ID=" + strings.ReplaceAll(a.Task.ID, "\x00", ""), // which no variable can hold
+		"CUTOFF_ATTEMPT=" + strconv.Itoa(a.Number),
+	}
 }

@@ -148,6 +148,14 @@ func (s *stream) drain(w io.Writer) error {
 	return err
 }
 
+// drop gives the space back unread.
+func (s *stream) drop() {
+	for _, e := range s.stored {
+		s.spool.release(e)
+	}
+	s.stored, s.tail = nil, nil
+}
+
 func (s *stream) copyOut(w io.Writer, e extent) error {
 	buf := make([]byte, e.n)
 	if _, err := s.spool.f.ReadAt(buf, e.off); err != nil {

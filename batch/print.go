@@ -46,6 +46,13 @@ func (c *captured) park() {
 	}
 }
 
+// drop gives back the room of an output that nobody will see.
+func (c *captured) drop() {
+	for _, s := range []*stream{&c.stdout, &c.stderr} {
+		s.drop()
+	}
+}
+
 // printer prints the output of each attempt in one piece. It belongs to the
 // goroutine that owns the batch.
 type printer struct {

@@ -34,8 +34,18 @@ type Options struct {
 	// them from starting as long as nothing has changed. Run does not close
 	// it. Nil means that every task starts.
 	Ledger *Ledger
-	// Stdout and Stderr get the output of the tasks, that of each attempt in
-	// one piece when it has ended. Nil discards it. If writing fails the batch
+	// Retry lets tasks run again that have not ended well. Zero lets none.
+	Retry Retry
+	// Passes are the timeouts of further passes over the tasks, each longer
+	// than the one before; Limits.Timeout is that of the first, and needed. A
+	// task that its timeout has cut off runs again in the next pass, which
+	// begins when all tasks of the pass before have started. So the quick ones
+	// are done first, and the hopeless ones hold nobody up. Tasks with a
+	// timeout of their own have one pass. Some hundred bytes are kept for each
+	// task that waits for a pass. Nil means one pass.
+	Passes []time.Duration
+	// Stdout and Stderr get the output of the tasks, that of each task's last
+	// attempt in one piece when it has ended. Nil discards it. If writing fails the batch
 	// ends.
 	Stdout, Stderr io.Writer
 	// KeepOrder prints in the order of the input instead of the order of the
@@ -65,6 +75,12 @@ func (o *Options) fill() error {
 	if o.OnEvent == nil {
 		o.OnEvent = func(Event) {}
 	}
+	if err := o.Retry.check(); err != nil {
+		return err
+	}
+	if err := checkPasses(o.Limits.Timeout, o.Passes); err != nil {
+		return err
+	}
 	return checkLimits(o.Limits)
 }
 
@@ -74,8 +90,9 @@ type EventKind int
 const (
 	// Started: an attempt is about to start.
 	Started EventKind = iota + 1
-	// Ended: an attempt has ended and its output has been handed on, or a
-	// task was given up without one (outcome notstarted).
+	// Ended: a task has its outcome. Its last attempt has ended and its output
+	// has been handed on, or the task was given up without one (outcome
+	// notstarted), or without another one because the batch has stopped.
 	Ended
 	// Stopping: no further task will start, for the reason in Err, and the
 	// attempts that still run are being stopped or waited for.
@@ -83,6 +100,8 @@ const (
 	// Skipped: the task has been settled by an earlier run and does not run
 	// again.
 	Skipped
+	// Retrying: an attempt has ended, and the task will run again.
+	Retrying
 )
 
 // Event is something that happened in a batch.
@@ -91,12 +110,17 @@ type Event struct {
 	// Attempt is the one that started or ended, or for Skipped the last one
 	// that an earlier run made; zero for Stopping.
 	Attempt Attempt
-	// Result is how it ended, for Ended. For Skipped it has Outcome, Attempt
+	// Result is how it ended, for Ended and Retrying. For Skipped it has Outcome, Attempt
 	// and Wall alone.
 	Result cutoff.Result
 	// Err is the runner's error for an attempt that ended, which is nil for
 	// the outcome ok, or the reason for Stopping.
 	Err error
+	// Wait is how long the task waits for its retry, for Retrying.
+	Wait time.Duration
+	// NextPass says that it was cut off in a pass that has another behind it,
+	// for Retrying.
+	NextPass bool
 }
 
 // Summary is what became of a batch.
@@ -117,6 +141,13 @@ type Summary struct {
 	// Hopeless is how many did not start because of Options.Ledger. Their
 	// outcome is notstarted.
 	Hopeless int64
+	// Retries is how many attempts were made beside the first of each task, in
+	// this run.
+	Retries int64
+	// Unretried is how many tasks were to run again, and did not because the
+	// batch was stopped. They count with the outcome of their last attempt; a
+	// later run that goes on with the journal makes up for them.
+	Unretried int64
 	// Outcomes counts the tasks by outcome.
 	Outcomes map[cutoff.Outcome]int64
 	// Time is the wall time of all attempts together, CutOffTime that of the

@@ -66,13 +66,10 @@ func (t *Task) resources(runner cutoff.Resources) cutoff.Resources {
 	return r
 }
 
-// record returns how a journal names the task. Its identity is the caller's.
-func (t *Task) record(seq int64, limits, batch cutoff.Limits) journal.Task {
-	r := journal.Task{Seq: seq, ID: t.ID, Argv: t.Argv, Cmd: t.Cmd, Dir: t.Dir}
-	if limits != batch {
-		r.Limits = &limits
-	}
-	return r
+// record returns how a journal names the task. Identity, limits and slot are
+// the caller's.
+func (t *Task) record(seq int64) journal.Task {
+	return journal.Task{Seq: seq, ID: t.ID, Argv: t.Argv, Cmd: t.Cmd, Dir: t.Dir}
 }
 
 // Work returns what the task runs and its input, which decide whether two

@@ -16,7 +16,8 @@ import (
 
 // State is what a journal says of each task, over all of its runs: what a
 // later run must know to go on. It needs 65 to 130 bytes of memory for each
-// task and can be used by several goroutines.
+// task, some more for one that was retried, and can be used by several
+// goroutines.
 type State struct {
 	// Runs is how many runs wrote the journal.
 	Runs int
@@ -26,7 +27,8 @@ type State struct {
 	FirstBad error
 
 	tasks    map[taskKey]taskState
-	outcomes []cutoff.Outcome // that taskState.outcome counts through, from 1
+	retried  map[taskKey][]cutoff.Outcome // of the few tasks that have such attempts
+	outcomes []cutoff.Outcome             // that taskState.outcome counts through, from 1
 	settled  int
 }
 
@@ -43,6 +45,10 @@ type TaskState struct {
 	// Attempts is the highest number that an attempt of the task has had. The
 	// next one is above it, so that no two attempts share a number.
 	Attempts int
+	// Retried are the outcomes of the attempts after which the task was to run
+	// again ([Ended.Retry]), in their order: what a rule that counts retries
+	// has to know. The slice is not to be changed.
+	Retried []cutoff.Outcome
 }
 
 // digest is an identity in half of its length and without a string's header.
@@ -83,7 +89,7 @@ func ReadState(r io.Reader) (*State, error) {
 	if _, err := rd.header(); err != nil {
 		return nil, err
 	}
-	s := &State{Runs: 1, tasks: map[taskKey]taskState{}}
+	s := &State{Runs: 1, tasks: map[taskKey]taskState{}, retried: map[taskKey][]cutoff.Outcome{}}
 	for {
 		whole, err := rd.readLine()
 		if err == io.EOF {
@@ -136,6 +142,9 @@ func (s *State) note(b brief) {
 	if b.ended && (settles || !t.settled) {
 		t.outcome, t.wall, t.settled = s.intern(b.outcome), b.wall, settles
 	}
+	if b.ended && b.retry {
+		s.retried[k] = append(s.retried[k], b.outcome)
+	}
 	s.tasks[k] = t
 }
 
@@ -165,15 +174,16 @@ func (s *State) Find(identity string, occurrence int) (TaskState, bool) {
 	if s == nil {
 		return TaskState{}, false
 	}
-	t, ok := s.tasks[taskKey{digestOf([]byte(identity)), int32(occurrence)}]
+	k := taskKey{digestOf([]byte(identity)), int32(occurrence)}
+	t, ok := s.tasks[k]
 	if !ok {
 		return TaskState{}, false
 	}
-	return s.public(t), true
+	return s.public(k, t), true
 }
 
-func (s *State) public(t taskState) TaskState {
-	p := TaskState{Settled: t.settled, Wall: t.wall, Attempts: int(t.attempts)}
+func (s *State) public(k taskKey, t taskState) TaskState {
+	p := TaskState{Settled: t.settled, Wall: t.wall, Attempts: int(t.attempts), Retried: s.retried[k]}
 	if t.outcome > 0 {
 		p.Outcome = s.outcomes[t.outcome-1]
 	}
@@ -189,8 +199,8 @@ func (s *State) Settled() int { return s.settled }
 // Count returns how many tasks are in a state that is wanted.
 func (s *State) Count(wanted func(TaskState) bool) int {
 	n := 0
-	for _, t := range s.tasks {
-		if wanted(s.public(t)) {
+	for k, t := range s.tasks {
+		if wanted(s.public(k, t)) {
 			n++
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -36,28 +37,33 @@ func TestState(t *testing.T) {
 	task := testTask(1)
 	again := testHeader()
 	again.Format, again.Major = Format, Major
+	failed := []cutoff.Outcome{cutoff.Failed}
 	for name, c := range map[string]struct {
 		recs []Record
 		want TaskState
 	}{
 		"running":             {[]Record{startedAt(task, 1)}, TaskState{Attempts: 1}},
-		"ok":                  {[]Record{startedAt(task, 1), endedAs(task, 1, cutoff.OK, false)}, TaskState{true, cutoff.OK, time.Second, 1}},
-		"cut off":             {[]Record{startedAt(task, 1), endedAs(task, 1, cutoff.Timeout, false)}, TaskState{true, cutoff.Timeout, time.Second, 1}},
-		"to run again":        {[]Record{startedAt(task, 1), endedAs(task, 1, cutoff.Failed, true)}, TaskState{false, cutoff.Failed, time.Second, 1}},
-		"running again":       {[]Record{startedAt(task, 1), endedAs(task, 1, cutoff.Failed, true), startedAt(task, 2)}, TaskState{false, cutoff.Failed, time.Second, 2}},
-		"canceled":            {[]Record{startedAt(task, 1), endedAs(task, 1, cutoff.Canceled, false)}, TaskState{false, cutoff.Canceled, time.Second, 1}},
-		"given up":            {[]Record{endedAs(task, 0, cutoff.NotStarted, false)}, TaskState{false, cutoff.NotStarted, 0, 0}},
-		"not found":           {[]Record{startedAt(task, 1), endedAs(task, 0, cutoff.NotStarted, false)}, TaskState{false, cutoff.NotStarted, 0, 1}},
-		"resumed":             {[]Record{startedAt(task, 1), &again, startedAt(task, 2), endedAs(task, 2, cutoff.OK, false)}, TaskState{true, cutoff.OK, 2 * time.Second, 2}},
-		"settled, then ended": {[]Record{endedAs(task, 1, cutoff.OK, false), &again, endedAs(task, 0, cutoff.NotStarted, false)}, TaskState{true, cutoff.OK, time.Second, 1}},
-		"settled twice":       {[]Record{endedAs(task, 1, cutoff.OK, false), endedAs(task, 2, cutoff.Memory, false)}, TaskState{true, cutoff.Memory, 2 * time.Second, 2}},
-		"later version's":     {[]Record{endedAs(task, 1, "shelved", false)}, TaskState{true, "shelved", time.Second, 1}},
+		"ok":                  {[]Record{startedAt(task, 1), endedAs(task, 1, cutoff.OK, false)}, TaskState{Settled: true, Outcome: cutoff.OK, Wall: time.Second, Attempts: 1}},
+		"cut off":             {[]Record{startedAt(task, 1), endedAs(task, 1, cutoff.Timeout, false)}, TaskState{Settled: true, Outcome: cutoff.Timeout, Wall: time.Second, Attempts: 1}},
+		"to run again":        {[]Record{startedAt(task, 1), endedAs(task, 1, cutoff.Failed, true)}, TaskState{Outcome: cutoff.Failed, Wall: time.Second, Attempts: 1, Retried: failed}},
+		"running again":       {[]Record{startedAt(task, 1), endedAs(task, 1, cutoff.Failed, true), startedAt(task, 2)}, TaskState{Outcome: cutoff.Failed, Wall: time.Second, Attempts: 2, Retried: failed}},
+		"canceled":            {[]Record{startedAt(task, 1), endedAs(task, 1, cutoff.Canceled, false)}, TaskState{Outcome: cutoff.Canceled, Wall: time.Second, Attempts: 1}},
+		"given up":            {[]Record{endedAs(task, 0, cutoff.NotStarted, false)}, TaskState{Outcome: cutoff.NotStarted}},
+		"not found":           {[]Record{startedAt(task, 1), endedAs(task, 0, cutoff.NotStarted, false)}, TaskState{Outcome: cutoff.NotStarted, Attempts: 1}},
+		"resumed":             {[]Record{startedAt(task, 1), &again, startedAt(task, 2), endedAs(task, 2, cutoff.OK, false)}, TaskState{Settled: true, Outcome: cutoff.OK, Wall: 2 * time.Second, Attempts: 2}},
+		"settled, then ended": {[]Record{endedAs(task, 1, cutoff.OK, false), &again, endedAs(task, 0, cutoff.NotStarted, false)}, TaskState{Settled: true, Outcome: cutoff.OK, Wall: time.Second, Attempts: 1}},
+		"settled twice":       {[]Record{endedAs(task, 1, cutoff.OK, false), endedAs(task, 2, cutoff.Memory, false)}, TaskState{Settled: true, Outcome: cutoff.Memory, Wall: 2 * time.Second, Attempts: 2}},
+		"later version's":     {[]Record{endedAs(task, 1, "shelved", false)}, TaskState{Settled: true, Outcome: "shelved", Wall: time.Second, Attempts: 1}},
+		"retried twice": {
+			[]Record{startedAt(task, 1), endedAs(task, 1, cutoff.Failed, true), &again, startedAt(task, 2), endedAs(task, 2, cutoff.Timeout, true), startedAt(task, 3), endedAs(task, 3, cutoff.OK, false)},
+			TaskState{Settled: true, Outcome: cutoff.OK, Wall: 3 * time.Second, Attempts: 3, Retried: []cutoff.Outcome{cutoff.Failed, cutoff.Timeout}},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := ReadState(bytes.NewReader(journalOf(t, c.recs...)))
 			check(t, err)
 			got, ok := s.Find(task.Identity, task.Occurrence)
-			if !ok || got != c.want {
+			if !ok || !reflect.DeepEqual(got, c.want) {
 				t.Errorf("%+v, %v, want %+v", got, ok, c.want)
 			}
 			settled := 0
@@ -67,7 +73,7 @@ func TestState(t *testing.T) {
 			if s.Tasks() != 1 || s.Settled() != settled {
 				t.Errorf("%d tasks, %d settled", s.Tasks(), s.Settled())
 			}
-			if n := s.Count(func(ts TaskState) bool { return ts == c.want }); n != 1 {
+			if n := s.Count(func(ts TaskState) bool { return reflect.DeepEqual(ts, c.want) }); n != 1 {
 				t.Errorf("Count finds %d", n)
 			}
 		})

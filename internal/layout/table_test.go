@@ -42,7 +42,7 @@ cmd/cutoff/internal/doctor:    internal/proc cutoff cmd/cutoff/internal/hostile 
 cmd/cutoff/internal/cli:       internal/deadline internal/proc internal/outcome cutoff journal batch
                                cmd/cutoff/internal/report cmd/cutoff/internal/progress
                                cmd/cutoff/internal/doctor cmd/cutoff/internal/advise
-                               github.com/spf13/cobra golang.org/x/sys
+                               github.com/spf13/cobra github.com/cenkalti/backoff golang.org/x/sys
                                golang.org/x/term mvdan.cc/sh/v3
 cmd/cutoff:                    cutoff cmd/cutoff/internal/cli
 examples/...:                  cutoff journal rsc.io/pdf github.com/dlclark/regexp2

@@ -50,6 +50,13 @@ processes together, and -g makes the end polite. --nofile, --nproc, --no-core,
 --nice and --cpus say what each of them gets of the machine. A task in JSON may
 bring its own: "cpu": "10s", "memory": "2G", "nofile": 256, "cpus": "0,2-3".
 
+With -t 0.1s,1s,10s every task has a tenth of a second, those that it cut off
+get a second each when all have had their turn, and so on: the quick ones are
+done first. --retries lets tasks run again that failed or crashed, or ended as
+--retry-on says, after a wait that doubles (--retry-delay) and holds up nobody.
+--retry-scale 2 doubles the limit that cut a task off. Each attempt is in the
+journal; what is shown is the output of a task's last one.
+
 Exit status: 0 all tasks are ok, 1 some failed or could not start, 3 some were
 cut off and none failed, 2 wrong use or bad input, 125 cutoff itself failed,
 130 interrupted, 141 the reader of standard output has gone.`
@@ -59,12 +66,17 @@ const batchExample = `  cutoff batch -t 2s -j 4 './solve {}' ::: *.cnf
   cutoff batch -t 5s -k --tag 'grep -c foo {} | sort' :::: files.txt
   cutoff batch -t 1m -a pairs.csv --colsep , 'compare {1} {2} > out/{#}.txt'
   cutoff batch -t 5m --cpu 60s --memory 2G --output 10M --no-core './solve {}' ::: *.cnf
+  cutoff batch -t 0.1s,1s,10s --journal run.jsonl './solve {}' :::: list.txt
+  cutoff batch --retries 3 --retry-on failed,timeout -t 10s 'curl -sfO {}' :::: urls.txt
+  cutoff batch --retries 2 --retry-on memory --memory 1G --retry-scale 2 './solve {}' ::: *.cnf
   cutoff batch --nice 10 --cpus 2-3 --nofile 256 'make -C {}' ::: */
   cutoff batch --jsonl -j 8 < tasks.jsonl`
 
 // batchOptions are the command's flags.
 type batchOptions struct {
 	limits    cutoff.Limits
+	passes    []time.Duration
+	retry     retryFlags
 	slots     int
 	file      string
 	colsep    string
@@ -102,7 +114,8 @@ func batchCommand(o *batchOptions) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.SetInterspersed(false) // what follows the command belongs to it
-	addLimitFlags(cmd, &o.limits)
+	addLimitFlags(cmd, &o.limits, &o.passes)
+	addRetryFlags(cmd, &o.retry)
 	addResourceFlags(cmd, &o.resources)
 	f.IntVarP(&o.slots, "jobs", "j", 0, "how many tasks run at a time (default one for each processor)")
 	f.StringVarP(&o.file, "arg-file", "a", "", "read the lines of `FILE` (- is standard input)")
@@ -121,9 +134,9 @@ func batchCommand(o *batchOptions) *cobra.Command {
 }
 
 // addLimitFlags adds the flags of the limits, which batch and rerun share.
-func addLimitFlags(cmd *cobra.Command, l *cutoff.Limits) {
+func addLimitFlags(cmd *cobra.Command, l *cutoff.Limits, passes *[]time.Duration) {
 	f := cmd.Flags()
-	f.VarP((*limitFlag)(&l.Timeout), "timeout", "t", "cut a task off after this time (2s, 1m30s, 0.5)")
+	f.VarP(timeoutsFlag{&l.Timeout, passes}, "timeout", "t", "cut a task off after this time (2s, 1m30s, 0.5); of several, all tasks get the first, and those that it cuts off the next")
 	f.VarP((*limitFlag)(&l.Grace), "grace", "g", "at the cutoff send SIGTERM first and kill after this time")
 	f.Var((*limitFlag)(&l.CPU), "cpu", "cut a task off when its processes have used this much processor time")
 	f.Var((*sizeFlag)(&l.Memory), "memory", "kill a task whose processes hold more memory than this (512M, 1.5G)")
@@ -141,6 +154,9 @@ func (o *batchOptions) check(cmd *cobra.Command) error {
 	}
 	if err := proc.Resources(o.resources).Attainable(); err != nil {
 		return usageError{err}
+	}
+	if err := o.retry.check(cmd); err != nil {
+		return err
 	}
 	return checkSync(cmd, o.sync, o.journal)
 }
@@ -191,7 +207,7 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 	if o.slots == 0 {
 		o.slots = runtime.GOMAXPROCS(0)
 	}
-	opts := batch.Options{Slots: o.slots, Limits: o.limits, KeepOrder: o.order, Tag: o.tag, Finite: src.finite}
+	opts := batch.Options{Slots: o.slots, Limits: o.limits, Passes: o.passes, Retry: o.retry.rule(), KeepOrder: o.order, Tag: o.tag, Finite: src.finite}
 	view, err := o.view(&opts)
 	if err != nil {
 		return err

@@ -109,6 +109,9 @@ func (t *tally) verdict(sum batch.Summary, rest bool) string {
 		}
 		b.WriteString("; ")
 	}
+	if n := sum.Unretried; n > 0 {
+		fmt.Fprintf(&b, "%s NOT RUN AGAIN; ", progress.Count(n))
+	}
 	if n := sum.Missing; n > 0 {
 		fmt.Fprintf(&b, "%s NO MORE IN THE INPUT; ", progress.Count(n))
 	}
@@ -119,9 +122,12 @@ func (t *tally) verdict(sum batch.Summary, rest bool) string {
 	if n := sum.Skipped; n > 0 {
 		fmt.Fprintf(&b, ", %s of them done before,", progress.Count(n))
 	}
-	fmt.Fprintf(&b, " in %s: %s ok, %s cut off", progress.Duration(sum.Wall),
-		progress.Count(sum.Outcomes[cutoff.OK]), progress.Count(sum.CutOff()))
-	if sum.CutOff() > 0 {
+	fmt.Fprintf(&b, " in %s", progress.Duration(sum.Wall))
+	if n := sum.Retries; n > 0 {
+		fmt.Fprintf(&b, " with %s", progress.Counted(n, "further attempt"))
+	}
+	fmt.Fprintf(&b, ": %s ok, %s cut off", progress.Count(sum.Outcomes[cutoff.OK]), progress.Count(sum.CutOff()))
+	if sum.CutOffTime > 0 {
 		fmt.Fprintf(&b, " (%.1f %% of the time)", 100*sum.CutOffTime.Seconds()/sum.Time.Seconds())
 	}
 	fmt.Fprintf(&b, ", %s failed", progress.Count(sum.Outcomes[cutoff.Failed]))

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,6 +39,7 @@ const rerunExample = `  cutoff rerun run.jsonl -t 60s
 type rerunOptions struct {
 	only    []string
 	limits  cutoff.Limits
+	passes  []time.Duration
 	slots   int
 	journal string
 	sync    string
@@ -80,7 +82,7 @@ func rerunCommand(o *rerunOptions) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringSliceVar(&o.only, "only", cutOffs(), "run the tasks with these `OUTCOMES` again")
-	addLimitFlags(cmd, &o.limits)
+	addLimitFlags(cmd, &o.limits, &o.passes)
 	f.IntVarP(&o.slots, "jobs", "j", 0, "how many tasks run at a time (default as in the batch)")
 	f.StringVar(&o.journal, "journal", "", "record every task in a new `FILE` (default JOURNAL with .rerun-N in its name)")
 	f.StringVar(&o.sync, "sync", "", "when records are forced to the disk: always, group or off (default as in the batch)")
@@ -152,6 +154,9 @@ func (o *rerunOptions) recorded(path string) (*recorded, error) {
 		pass: func(t journal.TaskState, _ bool) bool { return wanted(t) },
 	})
 	j.o.limits = over(j.o.limits, o.limits)
+	if o.limits.Timeout != 0 {
+		j.o.passes = o.passes
+	}
 	j.o.dryRun = o.dryRun
 	if o.sync != "" {
 		j.o.sync = o.sync

@@ -45,6 +45,7 @@ type View struct {
 	counts   map[cutoff.Outcome]int64
 	done     int64
 	running  map[int64]running
+	waiting  map[int64]struct{} // to run again
 	stopping bool
 	reason   string // of the last task that did not start
 	drawn    bool   // the status line stands on the terminal
@@ -69,7 +70,7 @@ func start(out io.Writer, width func() int, every time.Duration) *View {
 	v := &View{
 		out: out, width: width, start: time.Now(),
 		quit: make(chan struct{}), gone: make(chan struct{}),
-		counts: map[cutoff.Outcome]int64{}, running: map[int64]running{},
+		counts: map[cutoff.Outcome]int64{}, running: map[int64]running{}, waiting: map[int64]struct{}{},
 	}
 	go v.tick(every)
 	return v
@@ -110,9 +111,11 @@ func (v *View) Event(e batch.Event) {
 	defer v.mu.Unlock()
 	switch e.Kind {
 	case batch.Started:
+		delete(v.waiting, e.Attempt.Seq)
 		v.running[e.Attempt.Seq] = running{OneLine(e.Attempt.Task.ID, idRunes), time.Now(), e.Attempt.Limits.Timeout}
 	case batch.Ended:
 		delete(v.running, e.Attempt.Seq)
+		delete(v.waiting, e.Attempt.Seq)
 		v.counts[e.Result.Outcome]++
 		v.done++
 		if v.width == nil {
@@ -121,6 +124,12 @@ func (v *View) Event(e batch.Event) {
 	case batch.Skipped:
 		v.counts[e.Result.Outcome]++
 		v.done++
+	case batch.Retrying:
+		delete(v.running, e.Attempt.Seq)
+		v.waiting[e.Attempt.Seq] = struct{}{}
+		if v.width == nil && !e.NextPass {
+			v.tellRetry(e)
+		}
 	case batch.Stopping:
 		v.stopping = true
 	}
@@ -143,6 +152,18 @@ func (v *View) tell(e batch.Event) {
 	default:
 		v.print(fmt.Sprintf("cutoff: cut off (%s) after %s: %s\n", Ending(e), Duration(e.Result.Wall), id))
 	}
+}
+
+// tellRetry writes a line about a task that runs again for its outcome. Of a
+// pass that has another behind it that would be a line for each hard task: it
+// is the rule there.
+func (v *View) tellRetry(e batch.Event) {
+	what := "failed"
+	if e.Result.Outcome.CutOff() {
+		what = "cut off"
+	}
+	v.print(fmt.Sprintf("cutoff: %s (%s) after %s, runs again in %s: %s\n",
+		what, Ending(e), Duration(e.Result.Wall), Duration(e.Wait), OneLine(e.Attempt.Task.ID, 4*idRunes)))
 }
 
 // show draws the status. v.mu is held.
@@ -172,6 +193,9 @@ func (v *View) status() string {
 		if c.n > 0 {
 			fmt.Fprintf(&b, ", %s %s", Count(c.n), c.name)
 		}
+	}
+	if n := len(v.waiting); n > 0 {
+		fmt.Fprintf(&b, ", %s to run again", Count(int64(n)))
 	}
 	if v.stopping {
 		b.WriteString(", stopping")

@@ -1,0 +1,170 @@
+package batch
+
+import (
+	"io"
+	"strconv"
+
+	"github.com/cutoff-run/cutoff"
+	"github.com/cutoff-run/cutoff/journal"
+)
+
+// numbered is a task that has its place in the batch.
+type numbered struct {
+	attempt Attempt // the latest, or the one to come
+	record  journal.Task
+	prior   journal.TaskState // what earlier runs did with it
+	// again are the outcomes of the attempts after which it was to run again,
+	// also of earlier runs: they decide what the next attempt is like.
+	again []cutoff.Outcome
+	// last is how the latest attempt of this run ended, and without its output;
+	// nil if there was none.
+	last *ended
+}
+
+// take starts the next task of the input, or ends the batch's intake.
+func (l *loop) take(f fed) {
+	if f.err != nil {
+		l.stop(f.err)
+		return
+	}
+	if l.stopped {
+		l.giveUp(f)
+		return
+	}
+	n := l.number(f.task)
+	if n.prior.Settled {
+		l.skip(n)
+		return
+	}
+	if err := checkLimits(n.attempt.Limits); err != nil {
+		l.refuse(n, err)
+		return
+	}
+	if err := l.passHopeless(n); err != nil {
+		l.sum.Hopeless++
+		l.refuse(n, err)
+		return
+	}
+	if pass := l.pass(n); pass > 0 {
+		l.held.addToPass(pass, n)
+		return
+	}
+	l.begin(n)
+}
+
+// giveUp records a task that will not start because the batch has stopped.
+func (l *loop) giveUp(f fed) {
+	if f.err != nil {
+		return // the end of an input that nobody reads on
+	}
+	n := l.number(f.task)
+	if n.prior.Settled {
+		l.skip(n)
+		return
+	}
+	l.refuse(n, l.err)
+}
+
+// number gives a task its place in the batch.
+func (l *loop) number(t Task) *numbered {
+	l.seq++
+	l.sum.Tasks++
+	if t.ID == "" {
+		t.ID = strconv.FormatInt(l.seq, 10)
+	}
+	n := &numbered{attempt: Attempt{Task: t, Seq: l.seq}, record: t.record(l.seq)}
+	if l.opts.Journal != nil || l.opts.Resume != nil || l.opts.Ledger != nil {
+		n.record.Identity = t.Work().Identity()
+		n.record.Occurrence = l.occurred.Next(n.record.Identity)
+		var known bool
+		n.prior, known = l.opts.Resume.Find(n.record.Identity, n.record.Occurrence)
+		if known && !n.prior.Settled {
+			l.reopened++
+		}
+	}
+	n.attempt.Number = n.prior.Attempts
+	n.again = n.prior.Retried
+	l.limit(n)
+	return n
+}
+
+// limit gives a task the limits of its next attempt.
+func (l *loop) limit(n *numbered) {
+	n.attempt.Limits = l.limits(n)
+	n.record.Limits = nil
+	if own := n.attempt.Limits; own != l.opts.Limits {
+		n.record.Limits = &own
+	}
+}
+
+// begin starts the next attempt of a task: in the journal, and then in a
+// goroutine of its own.
+func (l *loop) begin(n *numbered) {
+	n.attempt.Number++
+	n.attempt.Slot = l.slots.take()
+	n.record.Slot = n.attempt.Slot
+	if err := l.journalStarted(n.record, n.attempt.Number); err != nil {
+		l.slots.give(n.attempt.Slot)
+		l.fail(err)
+		if n.last != nil {
+			l.forgo(n)
+		} else {
+			l.refuse(n, err)
+		}
+		return
+	}
+	if n.last != nil {
+		l.sum.Retries++
+	}
+	l.running++
+	l.start(n)
+}
+
+// start runs an attempt in a goroutine of its own.
+func (l *loop) start(n *numbered) {
+	out := &captured{tag: n.attempt.Task.ID}
+	out.stdout.spool, out.stderr.spool = l.spool, l.spool
+	a := n.attempt
+	a.Stdout, a.Stderr = io.Discard, io.Discard
+	if l.opts.Stdout != nil {
+		a.Stdout = &out.stdout
+	}
+	if l.opts.Stderr != nil {
+		a.Stderr = &out.stderr
+	}
+	l.opts.OnEvent(Event{Kind: Started, Attempt: a})
+	go func() {
+		res, err := l.runner.Run(l.ctx, a)
+		res.Attempt = a.Number
+		if res.Outcome == cutoff.NotStarted {
+			res.Attempt = 0
+		}
+		l.ends <- ended{n, out, res, err}
+	}()
+}
+
+func (l *loop) journalStarted(t journal.Task, number int) error {
+	if l.opts.Journal == nil {
+		return nil
+	}
+	return l.opts.Journal.Started(journal.Started{Task: t, Attempt: number})
+}
+
+// slots are the places that attempts run in. They are numbered as they are
+// first needed: a batch may allow far more than it ever uses.
+type slots struct {
+	free []int // that are free again
+	used int   // the slots up to this one have been in use
+}
+
+func (s *slots) take() int {
+	if n := len(s.free); n > 0 {
+		slot := s.free[n-1]
+		s.free = s.free[:n-1]
+		return slot
+	}
+	s.used++
+	return s.used
+}
+
+func (s *slots) give(slot int) { s.free = append(s.free, slot) }
