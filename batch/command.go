@@ -3,6 +3,7 @@ package batch
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -13,7 +14,9 @@ import (
 // CommandRunner runs tasks as commands on this machine. The zero value works.
 //
 // A command finds in its environment which task it is: CUTOFF_TASK_ID is
-// [Task.ID] and CUTOFF_ATTEMPT the number of its attempt, from 1.
+// [Task.ID] and CUTOFF_ATTEMPT the number of its attempt, from 1;
+// CUTOFF_DEADLINE is [Attempt.Deadline] in seconds since 1970, with three
+// digits behind the point, and empty if there is none.
 type CommandRunner struct {
 	// Env is the environment that each task's own is added to. Nil means that
 	// of this process.
@@ -64,8 +67,13 @@ func (r CommandRunner) Run(ctx context.Context, a Attempt) (cutoff.Result, error
 
 // env says in the environment which attempt it is.
 func (a *Attempt) env() []string {
+	deadline := ""
+	if ms := a.Deadline.UnixMilli(); !a.Deadline.IsZero() {
+		deadline = fmt.Sprintf("%d.%03d", ms/1000, ms%1000)
+	}
 	return []string{
 		"CUTOFF_TASK_ID=" + strings.ReplaceAll(a.Task.ID, "\x00", ""), // which no variable can hold
 		"CUTOFF_ATTEMPT=" + strconv.Itoa(a.Number),
+		"CUTOFF_DEADLINE=" + deadline,
 	}
 }

@@ -29,7 +29,8 @@ type loop struct {
 	seq      int64 // of the last task taken from the input
 	slots    slots
 	held     held
-	timer    *time.Timer // set to when the next held task is due
+	timer    *time.Timer      // set to when the next held task is due
+	budget   <-chan time.Time // tells the end of the budget; nil: there is none
 	running  int
 	stopped  bool // no further attempt starts
 	occurred journal.Occurrences
@@ -60,6 +61,9 @@ func newLoop(ctx context.Context, r Runner, opts Options) *loop {
 	}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
 	l.spool = &spool{failed: l.cancel}
+	if opts.Budget > 0 {
+		l.budget = time.After(opts.Budget)
+	}
 	return l
 }
 
@@ -110,6 +114,8 @@ func (l *loop) loop() {
 		case e := <-l.ends:
 			l.end(e)
 		case <-wake:
+		case <-l.budget:
+			l.outOfBudget()
 		case <-done:
 			l.interrupt()
 			done = nil

@@ -44,6 +44,11 @@ type Options struct {
 	// timeout of their own have one pass. Some hundred bytes are kept for each
 	// task that waits for a pass. Nil means one pass.
 	Passes []time.Duration
+	// Budget is how long the whole batch may take. At its end what runs is
+	// stopped as if the context had ended (the outcome is canceled, since no
+	// limit of the task's own has passed), nothing further starts, and Run
+	// fails with an error that matches [ErrBudget]. Zero means no end.
+	Budget time.Duration
 	// Stdout and Stderr get the output of the tasks, that of each task's last
 	// attempt in one piece when it has ended. Nil discards it. If writing fails the batch
 	// ends.
@@ -74,6 +79,9 @@ func (o *Options) fill() error {
 	}
 	if o.OnEvent == nil {
 		o.OnEvent = func(Event) {}
+	}
+	if o.Budget < 0 {
+		return fmt.Errorf("batch: Options.Budget is negative (%v): use a positive time, or zero for none", o.Budget)
 	}
 	if err := o.Retry.check(); err != nil {
 		return err
@@ -173,6 +181,7 @@ func (s Summary) CutOff() int64 {
 //
 // Run fails if
 //   - ctx ends: what runs is stopped, and the error wraps the context's cause;
+//   - the budget is used up: likewise, and the error matches [ErrBudget];
 //   - tasks yields an error, which ends the input: what runs is waited for,
 //     and Run returns that error;
 //   - the journal or the output cannot be written: what runs is stopped. An

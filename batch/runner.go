@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/cutoff-run/cutoff"
 )
@@ -35,6 +36,11 @@ type Attempt struct {
 	Slot int
 	// Limits are what bounds this attempt: the task's over the batch's.
 	Limits cutoff.Limits
+	// Deadline is when it ends at the latest, by its timeout or with the whole
+	// batch, for the task's own information: the Runner keeps to Limits and
+	// ctx. The timeout counts from the start in its process, so that it may
+	// have some milliseconds more. Zero means that there is no such time.
+	Deadline time.Time
 	// Stdout and Stderr take the output; they are never nil and their Write
 	// never fails. They need not be safe for several goroutines.
 	Stdout, Stderr io.Writer

@@ -125,6 +125,7 @@ func (l *loop) start(n *numbered) {
 	out := &captured{tag: n.attempt.Task.ID}
 	out.stdout.spool, out.stderr.spool = l.spool, l.spool
 	a := n.attempt
+	a.Deadline = l.deadline(a.Limits.Timeout)
 	a.Stdout, a.Stderr = io.Discard, io.Discard
 	if l.opts.Stdout != nil {
 		a.Stdout = &out.stdout

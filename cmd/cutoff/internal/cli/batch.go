@@ -57,8 +57,11 @@ done first. --retries lets tasks run again that failed or crashed, or ended as
 --retry-scale 2 doubles the limit that cut a task off. Each attempt is in the
 journal; what is shown is the output of a task's last one.
 
+--budget 2h ends the whole batch after that time: what runs is cut off, what has
+not started does not. Where the latest end can be promised it is told first.
+
 Exit status: 0 all tasks are ok, 1 some failed or could not start, 3 some were
-cut off and none failed, 2 wrong use or bad input, 125 cutoff itself failed,
+cut off, or all at the end of the budget, and none failed, 2 wrong use or bad input, 125 cutoff itself failed,
 130 interrupted, 141 the reader of standard output has gone.`
 
 const batchExample = `  cutoff batch -t 2s -j 4 './solve {}' ::: *.cnf
@@ -69,6 +72,7 @@ const batchExample = `  cutoff batch -t 2s -j 4 './solve {}' ::: *.cnf
   cutoff batch -t 0.1s,1s,10s --journal run.jsonl './solve {}' :::: list.txt
   cutoff batch --retries 3 --retry-on failed,timeout -t 10s 'curl -sfO {}' :::: urls.txt
   cutoff batch --retries 2 --retry-on memory --memory 1G --retry-scale 2 './solve {}' ::: *.cnf
+  cutoff batch --budget 8h -t 10m --journal night.jsonl './solve {}' :::: list.txt
   cutoff batch --nice 10 --cpus 2-3 --nofile 256 'make -C {}' ::: */
   cutoff batch --jsonl -j 8 < tasks.jsonl`
 
@@ -77,6 +81,7 @@ type batchOptions struct {
 	limits    cutoff.Limits
 	passes    []time.Duration
 	retry     retryFlags
+	budget    time.Duration
 	slots     int
 	file      string
 	colsep    string
@@ -117,6 +122,7 @@ func batchCommand(o *batchOptions) *cobra.Command {
 	addLimitFlags(cmd, &o.limits, &o.passes)
 	addRetryFlags(cmd, &o.retry)
 	addResourceFlags(cmd, &o.resources)
+	f.Var((*limitFlag)(&o.budget), "budget", "end the whole batch after this time, with all that runs")
 	f.IntVarP(&o.slots, "jobs", "j", 0, "how many tasks run at a time (default one for each processor)")
 	f.StringVarP(&o.file, "arg-file", "a", "", "read the lines of `FILE` (- is standard input)")
 	f.StringVar(&o.colsep, "colsep", "", "split lines into columns at this regular `EXPRESSION`")
@@ -207,7 +213,7 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 	if o.slots == 0 {
 		o.slots = runtime.GOMAXPROCS(0)
 	}
-	opts := batch.Options{Slots: o.slots, Limits: o.limits, Passes: o.passes, Retry: o.retry.rule(), KeepOrder: o.order, Tag: o.tag, Finite: src.finite}
+	opts := batch.Options{Slots: o.slots, Limits: o.limits, Passes: o.passes, Retry: o.retry.rule(), Budget: o.budget, KeepOrder: o.order, Tag: o.tag, Finite: src.finite}
 	view, err := o.view(&opts)
 	if err != nil {
 		return err
@@ -226,6 +232,7 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 	}
 	ctx, release := interruptible(ctx)
 	defer release()
+	o.tellLatest(os.Stderr, tasks, src.finite, opts)
 	runner := batch.CommandRunner{Leftovers: cutoff.Leftovers(o.left), Containment: string(o.level), Resources: o.resources}
 	sum, err := batch.Run(ctx, runner, tasks, opts)
 	closeView(view)

@@ -148,6 +148,8 @@ func stopReason(err error) string {
 		return "INTERRUPTED"
 	case errors.As(err, &bad):
 		return "STOPPED at bad input"
+	case errors.Is(err, batch.ErrBudget):
+		return "OUT OF TIME: the budget is used up"
 	case isClosedPipe(err):
 		return "STOPPED because standard output was closed"
 	}
@@ -167,6 +169,10 @@ func batchStatus(sum batch.Summary, err error) error {
 		return exitError{code: exitInterrupted}
 	case errors.As(err, &bad):
 		return exitError{exitUsage, bad}
+	case errors.Is(err, batch.ErrBudget) && sum.Outcomes[cutoff.Failed]+sum.Outcomes[cutoff.Crashed] == 0:
+		return exitError{code: exitCutOff}
+	case errors.Is(err, batch.ErrBudget):
+		return exitError{code: exitFailed}
 	case isClosedPipe(err):
 		return exitError{code: exitSignalBase + int(syscall.SIGPIPE)} // as the signal would have ended us
 	case err != nil:

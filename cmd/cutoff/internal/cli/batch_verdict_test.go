@@ -39,6 +39,7 @@ func verdictCases() []verdictCase {
 	stop := func(err error) batch.Event { return batch.Event{Kind: batch.Stopping, Err: err} }
 	refused := endedEvent("late", cutoff.Result{Outcome: cutoff.NotStarted}, fmt.Errorf("batch: not started: %w", errInterrupted))
 	bad := &inputError{"tasks:7", "line", errors.New("bad")}
+	spent := fmt.Errorf("%w (2h0m0s)", batch.ErrBudget)
 	full := errors.New("journal: no space left on device")
 
 	many := []batch.Event{}
@@ -71,6 +72,8 @@ func verdictCases() []verdictCase {
 		{name: "notstarted_differently", status: exitFailed, events: []batch.Event{endedEvent("d", cutoff.Result{Outcome: cutoff.NotStarted}, missing), endedEvent("e", cutoff.Result{Outcome: cutoff.NotStarted}, errors.New("cutoff: no room"))}},
 		{name: "canceled", status: exitInterrupted, err: errInterrupted, events: []batch.Event{ok, stop(errInterrupted), endedEvent("f", cutoff.Result{Outcome: cutoff.Canceled, Wall: time.Second}, errInterrupted), refused}},
 		{name: "canceled_unread", status: exitInterrupted, err: errInterrupted, rest: true, events: []batch.Event{ok, stop(errInterrupted)}},
+		{name: "budget", status: exitCutOff, err: spent, rest: true, events: []batch.Event{ok, stop(spent), endedEvent("f", cutoff.Result{Outcome: cutoff.Canceled, Wall: time.Second}, spent)}},
+		{name: "budget_and_failed", status: exitFailed, err: spent, events: []batch.Event{endedEvent("b", cutoff.Result{Outcome: cutoff.Failed, Wall: time.Second, ExitCode: 1}, errors.New("x")), stop(spent), refused}},
 		{name: "bad_input", status: exitUsage, err: bad, rest: true, events: []batch.Event{ok, stop(bad)}},
 		{name: "journal", status: exitOurs, err: full, rest: true, events: []batch.Event{ok, stop(full)}},
 		{name: "closed_pipe", status: 141, err: fmt.Errorf("%w: %w", batch.ErrOutput, syscall.EPIPE), events: []batch.Event{ok, stop(fmt.Errorf("%w: %w", batch.ErrOutput, syscall.EPIPE))}},
