@@ -12,14 +12,11 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/spf13/cobra"
-	"golang.org/x/term"
-
 	"github.com/cutoff-run/cutoff"
 	"github.com/cutoff-run/cutoff/batch"
-	"github.com/cutoff-run/cutoff/cmd/cutoff/internal/progress"
 	"github.com/cutoff-run/cutoff/internal/proc"
 	"github.com/cutoff-run/cutoff/journal"
+	"github.com/spf13/cobra"
 )
 
 const batchLong = `Run a command for each line of input, so many at a time, each under its limits.
@@ -132,7 +129,7 @@ func batchCommand(o *batchOptions) *cobra.Command {
 	f.StringVar(&o.journal, "journal", "", "record every task in a new `FILE` (JSON Lines, docs/JOURNAL.md)")
 	f.StringVar(&o.sync, "sync", "group", "force records to the disk `always`, in groups within a second (group), or never (off)")
 	f.StringVar(&o.ledger, "ledger", "", "remember in `FILE` what was cut off, and do not start it again until the limit, the command or its files change")
-	f.StringVar(&o.progress, "progress", "auto", "auto, plain (lines) or none")
+	f.StringVar(&o.progress, "progress", "auto", "how to show what is going on: bar (on a terminal), plain (lines), json (a line each second), none; auto takes what fits")
 	f.Var(&o.left, "leftovers", "what happens to processes that a task leaves behind when it ends by itself")
 	f.Var(&o.level, "containment", "what must hold each task's processes together; auto is the strongest to be had here")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "print the commands and run nothing")
@@ -232,7 +229,7 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 	}
 	ctx, release := interruptible(ctx)
 	defer release()
-	o.tellLatest(os.Stderr, tasks, src.finite, opts)
+	o.lookAhead(src.ahead, opts).tell(os.Stderr, view)
 	runner := batch.CommandRunner{Leftovers: cutoff.Leftovers(o.left), Containment: string(o.level), Resources: o.resources}
 	sum, err := batch.Run(ctx, runner, tasks, opts)
 	closeView(view)
@@ -247,12 +244,6 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 	}
 	t.print(os.Stderr, sum, !src.finite)
 	return batchStatus(sum, err)
-}
-
-func closeView(v *progress.View) {
-	if v != nil {
-		v.Close()
-	}
 }
 
 // tasks finds out what to run for what.
@@ -274,6 +265,9 @@ func (o *batchOptions) tasks(args []string) (iter.Seq2[batch.Task, error], sourc
 	}
 	if src.terminal {
 		fmt.Fprintln(os.Stderr, "cutoff: reading the lines from the terminal; Ctrl-D ends them")
+	}
+	if src.again != nil && len(o.again.filters) == 0 { // which can be asked once
+		src.ahead = tasksOf(src.again, parse)
 	}
 	return tasksOf(src.items, parse), src, nil
 }
@@ -307,36 +301,6 @@ func (o *batchOptions) parser(command []string) (taskParser, error) {
 		return nil, usagef("the command asks for column %d: say with --colsep where the columns part", t.cols)
 	}
 	return templateParser(t, colsep), nil
-}
-
-// view decides where output and progress go.
-func (o *batchOptions) view(opts *batch.Options) (*progress.View, error) {
-	opts.Stdout, opts.Stderr = os.Stdout, os.Stderr
-	switch o.progress {
-	case "none":
-		return nil, nil
-	case "plain":
-		return progress.Plain(os.Stderr), nil
-	case "auto":
-	default:
-		return nil, usagef("--progress %s: use auto, plain or none", quote(o.progress))
-	}
-	fd := int(os.Stderr.Fd())
-	if t := os.Getenv("TERM"); !term.IsTerminal(fd) || t == "" || t == "dumb" {
-		return progress.Plain(os.Stderr), nil
-	}
-	view := progress.Line(os.Stderr, func() int {
-		width, _, err := term.GetSize(fd)
-		if err != nil || width < 1 { // some terminals do not know it
-			return 80
-		}
-		return width
-	})
-	opts.Stderr = view.Writer(os.Stderr)
-	if term.IsTerminal(int(os.Stdout.Fd())) {
-		opts.Stdout = view.Writer(os.Stdout)
-	}
-	return view, nil
 }
 
 // openFiles opens the journal and the ledger, where they are wanted.

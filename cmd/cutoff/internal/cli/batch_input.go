@@ -179,7 +179,11 @@ func commandTask(line string) (batch.Task, error) {
 type source struct {
 	items  iter.Seq2[item, error]
 	finite bool // all of it is at hand
-	stdin  bool
+	// again reads it a second time, beforehand; nil if it can be read once, or
+	// is too much to read twice.
+	again iter.Seq2[item, error]
+	ahead iter.Seq2[batch.Task, error] // the tasks of again
+	stdin bool
 	// terminal: somebody has to type it.
 	terminal bool
 	close    func() error
@@ -217,7 +221,7 @@ func openSource(sep string, rest []string, file string, stdin *os.File) (source,
 	case sep == ":::" && file != "", sep == "::::" && file != "":
 		return source{}, usagef("both -a and %s name a source: give one", sep)
 	case sep == ":::":
-		return source{items: values(rest), finite: true, close: func() error { return nil }}, nil
+		return source{items: values(rest), again: values(rest), finite: true, close: func() error { return nil }}, nil
 	case sep == "::::" && len(rest) != 1:
 		return source{}, usagef(":::: takes one file, not %d: join them with cat and read standard input", len(rest))
 	case sep == "::::":
@@ -231,8 +235,30 @@ func openSource(sep string, rest []string, file string, stdin *os.File) (source,
 	if err != nil {
 		return source{}, usagef("cannot read the task list: %w", err)
 	}
-	if st, err := f.Stat(); err == nil && st.IsDir() {
+	st, err := f.Stat()
+	if err == nil && st.IsDir() {
 		return source{}, errors.Join(usagef("cannot read the task list: %s is a directory", file), f.Close())
 	}
-	return source{items: lines(f, file), close: f.Close}, nil
+	src := source{items: lines(f, file), close: f.Close}
+	if err == nil && st.Mode().IsRegular() && st.Size() <= mostAhead {
+		src.again = reopened(file)
+	}
+	return src, nil
+}
+
+// mostAhead is how many bytes of a list are read beforehand, to know how many
+// tasks there are: half a second of work.
+const mostAhead = 64 << 20
+
+// reopened reads the lines of a file through a descriptor of its own.
+func reopened(file string) iter.Seq2[item, error] {
+	return func(yield func(item, error) bool) {
+		f, err := os.Open(file)
+		if err != nil {
+			yield(item{}, err)
+			return
+		}
+		defer f.Close()
+		lines(f, file)(yield)
+	}
 }

@@ -1,7 +1,7 @@
 // Package progress shows on standard error how a batch is doing: on a terminal
-// one line that is drawn over and over, elsewhere a line for each task that did
-// not go well and one every half minute, so that nobody takes a long silence
-// for the end.
+// a few lines that are drawn over and over, elsewhere a line for each task that
+// did not go well and one every half minute, so that nobody takes a long silence
+// for the end; or JSON for programs.
 //
 // Its cost for each task does not depend on how many there are: it knows the
 // counts and the attempts that run now.
@@ -19,61 +19,88 @@ import (
 )
 
 const (
-	lineEvery  = 100 * time.Millisecond
+	liveEvery  = 100 * time.Millisecond
 	plainEvery = 30 * time.Second
+	jsonEvery  = time.Second
 	idRunes    = 60 // what is shown of a task's id at most
-)
-
-// Terminal control: back to the first column and clear the line; and no
-// automatic wrap while the status line is written, since a line that wraps
-// cannot be drawn over.
-const (
-	clearLine = "\r\x1b[K"
-	wrapOff   = "\x1b[?7l"
-	wrapOn    = "\x1b[?7h"
 )
 
 // View shows a running batch. Its methods may be called by several goroutines.
 type View struct {
-	out   io.Writer
-	width func() int // of the terminal; nil for the plain view
+	how   mode
+	size  func() (columns, rows int) // of the terminal, for the live view
+	style style
 	start time.Time
 	quit  chan struct{}
 	gone  chan struct{}
 
 	mu       sync.Mutex
+	screen   screen
+	total    int64     // the tasks of the input; 0: not known
+	latest   time.Time // when the batch ends at the latest; zero: not known
 	counts   map[cutoff.Outcome]int64
 	done     int64
+	skipped  int64 // of those, before this run
+	time     time.Duration
+	cutTime  time.Duration // of that, for attempts that were cut off
+	samples  []sample
 	running  map[int64]running
 	waiting  map[int64]struct{} // to run again
 	stopping bool
 	reason   string // of the last task that did not start
-	drawn    bool   // the status line stands on the terminal
 	open     bool   // the last line on the terminal is a task's and not ended
 }
 
+// mode is how a view shows what it knows.
+type mode int
+
+const (
+	modePlain mode = iota
+	modeLive
+	modeJSON
+)
+
 // running is an attempt that runs.
 type running struct {
+	seq     int64
 	id      string
 	since   time.Time
 	timeout time.Duration
+	grace   time.Duration
 }
 
 // Plain shows lines on out.
-func Plain(out io.Writer) *View { return start(out, nil, plainEvery) }
+func Plain(out io.Writer) *View {
+	return start(&View{how: modePlain, screen: screen{out: out}}, plainEvery)
+}
 
-// Line shows a status line on the terminal out, which is width columns wide at
-// the moment.
-func Line(out io.Writer, width func() int) *View { return start(out, width, lineEvery) }
+// Live shows lines at the end of the terminal out.
+func Live(out io.Writer, t Terminal) *View {
+	return start(&View{how: modeLive, screen: screen{out: out}, size: t.Size, style: t.style()}, liveEvery)
+}
 
-func start(out io.Writer, width func() int, every time.Duration) *View {
-	v := &View{
-		out: out, width: width, start: time.Now(),
-		quit: make(chan struct{}), gone: make(chan struct{}),
-		counts: map[cutoff.Outcome]int64{}, running: map[int64]running{}, waiting: map[int64]struct{}{},
-	}
+// JSON writes a [Status] in a line each second and at the end.
+func JSON(out io.Writer) *View {
+	return start(&View{how: modeJSON, screen: screen{out: out}}, jsonEvery)
+}
+
+func start(v *View, every time.Duration) *View {
+	v.start = time.Now()
+	v.quit, v.gone = make(chan struct{}), make(chan struct{})
+	v.counts, v.running, v.waiting = map[cutoff.Outcome]int64{}, map[int64]running{}, map[int64]struct{}{}
+	v.look(v.start)
 	go v.tick(every)
 	return v
+}
+
+// Expect tells how many tasks there are, and when the batch ends at the
+// latest. Zero stands for what is not known. It reports whether the view shows
+// it.
+func (v *View) Expect(tasks int64, latest time.Time) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.total, v.latest = tasks, latest
+	return v.how != modePlain
 }
 
 func (v *View) tick(every time.Duration) {
@@ -86,22 +113,28 @@ func (v *View) tick(every time.Duration) {
 			return
 		case <-t.C:
 			v.mu.Lock()
+			v.look(time.Now())
 			v.show()
 			v.mu.Unlock()
 		}
 	}
 }
 
-// Close ends the view and takes the status line away. Call it once, when the
+// Close ends the view and takes its lines off the terminal. Call it once, when the
 // batch has ended.
 func (v *View) Close() {
 	close(v.quit)
 	<-v.gone
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.clear()
-	if v.width != nil && v.open {
-		v.print("\n") // what follows begins on a line of its own
+	switch {
+	case v.how == modeJSON:
+		v.show()
+	case v.how == modeLive:
+		v.clear()
+		if v.open {
+			v.print("\n") // what follows begins on a line of its own
+		}
 	}
 }
 
@@ -112,26 +145,39 @@ func (v *View) Event(e batch.Event) {
 	switch e.Kind {
 	case batch.Started:
 		delete(v.waiting, e.Attempt.Seq)
-		v.running[e.Attempt.Seq] = running{OneLine(e.Attempt.Task.ID, idRunes), time.Now(), e.Attempt.Limits.Timeout}
+		v.running[e.Attempt.Seq] = running{
+			e.Attempt.Seq, OneLine(e.Attempt.Task.ID, idRunes), time.Now(), e.Attempt.Limits.Timeout, e.Attempt.Limits.Grace,
+		}
 	case batch.Ended:
 		delete(v.running, e.Attempt.Seq)
 		delete(v.waiting, e.Attempt.Seq)
 		v.counts[e.Result.Outcome]++
 		v.done++
-		if v.width == nil {
+		v.spent(e.Result)
+		if v.how == modePlain {
 			v.tell(e)
 		}
 	case batch.Skipped:
 		v.counts[e.Result.Outcome]++
 		v.done++
+		v.skipped++
 	case batch.Retrying:
 		delete(v.running, e.Attempt.Seq)
 		v.waiting[e.Attempt.Seq] = struct{}{}
-		if v.width == nil && !e.NextPass {
+		v.spent(e.Result)
+		if v.how == modePlain && !e.NextPass {
 			v.tellRetry(e)
 		}
 	case batch.Stopping:
 		v.stopping = true
+	}
+}
+
+// spent counts the time of an attempt.
+func (v *View) spent(r cutoff.Result) {
+	v.time += r.Wall
+	if r.Outcome.CutOff() {
+		v.cutTime += r.Wall
 	}
 }
 
@@ -166,21 +212,18 @@ func (v *View) tellRetry(e batch.Event) {
 		what, Ending(e), Duration(e.Result.Wall), Duration(e.Wait), OneLine(e.Attempt.Task.ID, 4*idRunes)))
 }
 
-// show draws the status. v.mu is held.
+// show shows how it stands. v.mu is held.
 func (v *View) show() {
-	if v.width == nil {
+	now := time.Now()
+	switch {
+	case v.how == modePlain:
 		v.print("cutoff: " + v.status() + "\n")
-		return
+	case v.how == modeJSON:
+		v.print(v.json(now))
+	case !v.open: // never into the middle of a task's line
+		columns, rows := v.size()
+		v.screen.draw(v.frame(now, columns-1, rows-1), columns)
 	}
-	if v.open {
-		return // never into the middle of a task's line
-	}
-	line := []rune(v.status())
-	if room := v.width() - 1; len(line) > room {
-		line = line[:max(room, 0)]
-	}
-	v.print(clearLine + wrapOff + string(line) + wrapOn)
-	v.drawn = true
 }
 
 // status is the state of the batch in a line, short enough for 80 columns: the
@@ -188,7 +231,11 @@ func (v *View) show() {
 func (v *View) status() string {
 	now := time.Now()
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s done", Duration(now.Sub(v.start)), Count(v.done))
+	fmt.Fprintf(&b, "%s: %s", Duration(now.Sub(v.start)), Count(v.done))
+	if v.total > 0 {
+		b.WriteString(" of " + Count(v.total))
+	}
+	b.WriteString(" done")
 	for _, c := range v.shown() {
 		if c.n > 0 {
 			fmt.Fprintf(&b, ", %s %s", Count(c.n), c.name)
@@ -203,12 +250,7 @@ func (v *View) status() string {
 	if len(v.running) == 0 {
 		return b.String()
 	}
-	var longest running
-	for _, r := range v.running {
-		if longest.since.IsZero() || r.since.Before(longest.since) {
-			longest = r
-		}
-	}
+	longest := v.longest(1)[0]
 	fmt.Fprintf(&b, ", %d running, longest %s", len(v.running), Duration(now.Sub(longest.since)))
 	if longest.timeout > 0 {
 		b.WriteString(" of " + Duration(longest.timeout))
@@ -240,8 +282,8 @@ func (v *View) shown() []counted {
 	}
 }
 
-// Writer returns a writer to w, which leads to the terminal of the status
-// line: what is written stands before the status line and never beside it.
+// Writer returns a writer to w, which leads to the terminal of the live view:
+// what is written stands above the view's lines and never beside them.
 func (v *View) Writer(w io.Writer) io.Writer { return &writer{v, w} }
 
 type writer struct {
@@ -263,14 +305,10 @@ func (w *writer) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// clear takes the status line away. v.mu is held.
+// clear takes the view's lines away. v.mu is held.
 func (v *View) clear() {
-	if v.drawn {
-		v.print(clearLine)
-		v.drawn = false
-	}
+	columns, _ := v.size()
+	v.screen.clear(columns)
 }
 
-// print writes to the view's own output. That it cannot be written is no
-// reason to end a batch.
-func (v *View) print(s string) { _, _ = io.WriteString(v.out, s) }
+func (v *View) print(s string) { v.screen.print(s) }
