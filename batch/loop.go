@@ -96,7 +96,7 @@ func (l *loop) loop() {
 			return
 		}
 		from := input
-		if !l.stopped && !(wanted && l.hasRoom()) {
+		if !l.stopped && (!wanted || !l.hasRoom()) {
 			from = nil
 		}
 		select {

@@ -36,7 +36,7 @@ batch/batchtest:               cutoff journal batch
 internal/faults:
 cmd/cutoff/internal/report:    cutoff journal golang.org/x/image
 cmd/cutoff/internal/advise:    cutoff journal
-cmd/cutoff/internal/progress:  cutoff batch
+cmd/cutoff/internal/progress:  cutoff batch github.com/mattn/go-runewidth
 cmd/cutoff/internal/hostile:
 cmd/cutoff/internal/doctor:    internal/proc cutoff cmd/cutoff/internal/hostile golang.org/x/sys
 cmd/cutoff/internal/cli:       internal/deadline internal/proc internal/outcome cutoff journal batch

@@ -127,10 +127,10 @@ func (v *View) Close() {
 	<-v.gone
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	switch {
-	case v.how == modeJSON:
+	switch v.how {
+	case modeJSON:
 		v.show()
-	case v.how == modeLive:
+	case modeLive:
 		v.clear()
 		if v.open {
 			v.print("\n") // what follows begins on a line of its own
