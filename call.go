@@ -25,6 +25,7 @@ func (f *Func[In, Out]) Call(ctx context.Context, pool *Pool, in In) (Out, error
 		return none, err
 	}
 	c.run()
+	defer c.recycle()
 	return decodeOut[Out](c)
 }
 
@@ -60,7 +61,8 @@ func (f *Func[In, Out]) prepare(ctx context.Context, pool *Pool, in In) (*invoca
 	if err != nil {
 		return nil, &EncodeError{Func: f.f.name, Direction: "input", Type: fmt.Sprintf("%T", in), Err: err}
 	}
-	c := &invocation{e: pool.e, f: f.f, in: b, limits: pool.limits, ctx: ctx, kill: make(chan struct{})}
+	c := newInvocation()
+	c.e, c.f, c.in, c.limits, c.ctx = pool.e, f.f, b, pool.limits, ctx
 	if err := pool.e.enter(c); err != nil {
 		return nil, err
 	}

@@ -78,6 +78,7 @@ func newEngine(o PoolOptions) (*engine, error) {
 		Fingerprint: fingerprint(),
 		Bound:       o.StartTimeout,
 		Abort:       e.abort,
+		Spin:        o.Spin,
 	}
 	level, err := proc.Find(proc.Level(o.Containment))
 	if err != nil {
@@ -101,6 +102,10 @@ func (e *engine) acquire(ctx context.Context) (*member, error) {
 	if e.phase == closed {
 		e.mu.Unlock()
 		return nil, ErrPoolClosed
+	}
+	if m := e.takeIdle(); m != nil {
+		e.mu.Unlock()
+		return m, nil
 	}
 	w := &waiter{make(chan grant, 1)}
 	e.waiting = append(e.waiting, w)
@@ -225,13 +230,8 @@ func (e *engine) watch(m *member) {
 // settle gives waiting calls their workers, starts the workers that are
 // missing, and tells a closing pool that it is done.
 func (e *engine) settle() {
-	for len(e.waiting) > 0 && len(e.idle) > 0 && e.busy < e.opts.Workers {
-		last := len(e.idle) - 1
-		m := e.idle[last]
-		e.idle = e.idle[:last]
-		m.isIdle = false
-		e.busy++
-		e.grant(grant{m: m})
+	for len(e.waiting) > 0 && e.isFree() {
+		e.grant(grant{m: e.takeFree()})
 	}
 	for n := e.missing(); n > 0; n-- {
 		e.starting++
@@ -380,6 +380,9 @@ func (e *engine) snapshot() Stats {
 
 // event tells those who want to know. It must be called without mu.
 func (e *engine) event(ev Event) {
+	if !e.heard() {
+		return
+	}
 	ev.Time = time.Now()
 	if f := e.opts.OnEvent; f != nil {
 		f(ev)

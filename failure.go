@@ -15,11 +15,11 @@ import (
 func (c *invocation) explain(m *member, end worker.Ending) {
 	r := c.result
 	if end.HasBest {
-		c.out = &end.Best
+		c.give(end.Best)
 	}
 	switch r.Outcome {
 	case OK:
-		c.out = &end.Body
+		c.give(end.Body)
 	case Failed:
 		c.out = nil
 		c.err = c.failure(end)

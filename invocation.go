@@ -32,6 +32,7 @@ type invocation struct {
 	result Result
 	err    error
 	out    *[]byte // encoded; nil if there is none
+	value  []byte  // where out points to
 }
 
 // end kills the call for a cause of ours, at any time.
@@ -56,13 +57,16 @@ func (c *invocation) run() {
 			return
 		}
 		c.pid.Store(int64(m.PID()))
-		end := m.Do(worker.Call{
+		call := worker.Call{
 			Func: c.f.name, In: c.in,
 			Timeout: c.limits.Timeout, Grace: c.limits.Grace, Idle: c.limits.Idle,
 			CPU: c.limits.CPU, Memory: c.limits.Memory, Full: m.limitOutput(c.limits.Output),
 			Stop: c.ctx.Done(), Kill: c.kill,
-			Started: c.started, Beat: c.beat,
-		})
+		}
+		if c.e.heard() {
+			call.Started, call.Beat = c.started, c.beat
+		}
+		end := m.Do(call)
 		if c.e.opts.Leftovers == LeaveLeftovers {
 			end.Meter.Processes = 0
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -29,7 +30,7 @@ const (
 
 // pools are the pools that the calls run on.
 type pools struct {
-	warmPool, freshPool *cutoff.Pool
+	warmPool, spinPool, freshPool *cutoff.Pool
 }
 
 func openPools() (*pools, error) {
@@ -38,26 +39,51 @@ func openPools() (*pools, error) {
 	if err != nil {
 		return nil, err
 	}
-	fresh, err := cutoff.NewPool(cutoff.PoolOptions{Workers: 1, Spares: 1, MaxCalls: 1, Limits: limits})
+	spin, err := cutoff.NewPool(cutoff.PoolOptions{Workers: 1, Spin: 20 * time.Microsecond, Limits: limits})
 	if err != nil {
 		warm.Kill()
 		return nil, err
 	}
-	return &pools{warm, fresh}, nil
+	fresh, err := cutoff.NewPool(cutoff.PoolOptions{Workers: 1, Spares: 1, MaxCalls: 1, Limits: limits})
+	if err != nil {
+		warm.Kill()
+		spin.Kill()
+		return nil, err
+	}
+	return &pools{warm, spin, fresh}, nil
 }
 
 func (p *pools) close() {
 	p.warmPool.Kill()
+	p.spinPool.Kill()
 	p.freshPool.Kill()
 }
 
-// warm is the round trip of 64 bytes, one at a time: a call under a limit
-// beside the bare pipe that it goes through.
-func (p *pools) warm() group {
+// warm is the round trip of 64 bytes, one at a time, the median of each round:
+// a call under a limit beside what the machine needs for the bare bytes.
+func (p *pools) warm(f *floor) group {
 	return group{"warm call, 64 bytes", []subject{
-		{name: "two pipes and cat", run: func(context.Context) (float64, error) { return pingPong(warmCalls) }},
-		{name: "cutoff", run: func(ctx context.Context) (float64, error) { return calls(ctx, p.warmPool, warmCalls) }},
+		f.subject("C, futex on a shared page", "futex", warmCalls),
+		f.subject("C, two pipes", "pipe", warmCalls),
+		goFloor("Go, futex on a shared page", warmCalls),
+		{name: "Go, two pipes and cat", run: func(context.Context) (float64, error) { return pingPong(warmCalls) }},
+		{name: "cutoff", run: func(ctx context.Context) (float64, error) { return medianCall(ctx, p.warmPool, warmCalls) }},
+		{name: "cutoff, Spin 20 µs", run: func(ctx context.Context) (float64, error) { return medianCall(ctx, p.spinPool, warmCalls) }},
 	}}
+}
+
+// medianCall is the median of n calls, one after the other.
+func medianCall(ctx context.Context, pool *cutoff.Pool, n int) (float64, error) {
+	in := make([]byte, 64)
+	took := make([]float64, n)
+	for i := range took {
+		begun := time.Now()
+		if _, err := echo.Call(ctx, pool, in); err != nil {
+			return 0, err
+		}
+		took[i] = time.Since(begun).Seconds()
+	}
+	return median(took), nil
 }
 
 // fresh is a new process for each call, one after the other.
@@ -149,18 +175,17 @@ func pingPong(n int) (float64, error) {
 		return 0, err
 	}
 	b := slices.Repeat([]byte{'x'}, 64)
-	mean, err := each(n, func() error {
-		if _, err := in.Write(b); err != nil {
-			return err
+	took := make([]float64, n)
+	for i := range took {
+		begun := time.Now()
+		_, err := in.Write(b)
+		if err == nil {
+			_, err = io.ReadFull(out, b)
 		}
-		for got := 0; got < len(b); {
-			k, err := out.Read(b[got:])
-			if err != nil {
-				return err
-			}
-			got += k
+		if err != nil {
+			return 0, errors.Join(err, in.Close(), c.Wait())
 		}
-		return nil
-	})
-	return mean, errors.Join(err, in.Close(), c.Wait())
+		took[i] = time.Since(begun).Seconds()
+	}
+	return median(took), errors.Join(in.Close(), c.Wait())
 }

@@ -51,6 +51,7 @@ type group struct {
 }
 
 func main() {
+	playFloor()
 	cutoff.Init()
 	rounds := flag.Int("rounds", 5, "measure each subject `N` times")
 	asJSON := flag.Bool("json", false, "print JSON")
@@ -79,8 +80,13 @@ func run(ctx context.Context, rounds int, only string, asJSON bool) error {
 		return err
 	}
 	defer batch.remove()
+	floor, err := buildFloor()
+	if err != nil {
+		return err
+	}
+	defer floor.remove()
 	var all []measurement
-	for _, g := range []group{pools.warm(), pools.fresh(), pools.overshoot(), batch.group} {
+	for _, g := range []group{pools.warm(floor), pools.fresh(), pools.overshoot(), batch.group} {
 		if !strings.Contains(g.name, only) {
 			continue
 		}

@@ -39,7 +39,12 @@ func CutMeter(payload []byte) (Meter, []byte, error) {
 // CallHead encodes the payload of a KindCall up to the input. The name has at
 // most 255 bytes.
 func CallHead(name string, timeout time.Duration, memory int64, mayCancel bool) []byte {
-	b := binary.LittleEndian.AppendUint64(make([]byte, 0, callHead+len(name)), uint64(timeout))
+	return AppendCallHead(make([]byte, 0, callHead+len(name)), name, timeout, memory, mayCancel)
+}
+
+// AppendCallHead appends what CallHead returns to b.
+func AppendCallHead(b []byte, name string, timeout time.Duration, memory int64, mayCancel bool) []byte {
+	b = binary.LittleEndian.AppendUint64(b, uint64(timeout))
 	b = binary.LittleEndian.AppendUint64(b, uint64(memory))
 	may := byte(0)
 	if mayCancel {
@@ -52,11 +57,17 @@ const callHead = 18
 
 // CutCall splits the payload of a KindCall.
 func CutCall(payload []byte) (name string, timeout time.Duration, memory int64, in []byte, err error) {
+	b, timeout, memory, in, err := CutCallBytes(payload)
+	return string(b), timeout, memory, in, err
+}
+
+// CutCallBytes is CutCall without a copy of the name.
+func CutCallBytes(payload []byte) (name []byte, timeout time.Duration, memory int64, in []byte, err error) {
 	if len(payload) < callHead || len(payload) < callHead+int(payload[callHead-1]) {
-		return "", 0, 0, nil, ErrGarbled
+		return nil, 0, 0, nil, ErrGarbled
 	}
 	n := callHead + int(payload[callHead-1])
-	return string(payload[callHead:n]), time.Duration(binary.LittleEndian.Uint64(payload)),
+	return payload[callHead:n], time.Duration(binary.LittleEndian.Uint64(payload)),
 		int64(binary.LittleEndian.Uint64(payload[8:])), payload[n:], nil
 }
 

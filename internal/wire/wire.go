@@ -126,6 +126,7 @@ type Conn struct {
 	secret [8]byte
 	r      io.Reader
 	head   [headSize]byte
+	taken  [headSize]byte // the header that Take looks at
 
 	mu  sync.Mutex
 	w   io.Writer
@@ -180,12 +181,11 @@ func (c *Conn) Read() (Frame, error) {
 	if _, err := io.ReadFull(c.r, c.head[:]); err != nil {
 		return Frame{}, whole(err)
 	}
-	size := binary.LittleEndian.Uint32(c.head[:])
-	f := Frame{Kind: Kind(c.head[4]), Call: binary.LittleEndian.Uint64(c.head[8:])}
-	if size > MaxPayload || f.Kind == 0 || f.Kind >= kindEnd {
-		return Frame{}, ErrGarbled
+	f, size, err := parseHead(&c.head)
+	if err != nil {
+		return Frame{}, err
 	}
-	payload, err := readPayload(c.r, int(size))
+	payload, err := readPayload(c.r, size)
 	if err != nil {
 		return Frame{}, whole(err)
 	}

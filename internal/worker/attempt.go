@@ -74,23 +74,40 @@ const large = 32 << 10
 // Do runs one call to its end: until its reply is there, or the worker is gone.
 func (w *Worker) Do(c Call) Ending {
 	w.calls++
-	a := &attempt{w: w, c: c, id: w.calls, timer: time.NewTimer(takeUpBound)}
+	a := &w.attempt
+	*a = attempt{w: w, c: c, id: w.calls}
+	if quick := a.quick(); !a.over {
+		a.carryOn(quick)
+	}
+	a.end.Stalled = a.stall.Total(a.end.Started, a.end.Ended)
+	return a.end
+}
+
+// carryOn brings the call to its end over the pipes. The request may have gone
+// another way.
+func (a *attempt) carryOn(requested bool) {
+	now := time.Now()
+	a.takeUp = now.Add(takeUpBound)
+	a.timer = time.NewTimer(takeUpBound)
 	defer a.timer.Stop()
-	a.takeUp = time.Now().Add(takeUpBound)
 	a.watch()
-	sent := a.send()
+	a.rearm(now)
+	var sent <-chan struct{}
+	if !requested {
+		sent = a.send()
+	}
 	for !a.over {
 		a.step()
 	}
 	if a.look != nil {
 		a.look.Stop()
 	}
-	a.end.Stalled = a.stall.Total(a.end.Started, a.end.Ended)
 	if a.end.Gone {
-		w.requests.Close() // a write that is under way returns
+		a.w.requests.Close() // a write that is under way returns
 	}
-	<-sent
-	return a.end
+	if sent != nil {
+		<-sent
+	}
 }
 
 // attempt is one call on its way. All of its state belongs to the goroutine
@@ -180,12 +197,12 @@ func (a *attempt) frame(f wire.Frame) {
 	now := time.Now()
 	switch f.Kind {
 	case wire.KindStarted:
-		a.end.Started, a.lastSign = now, now
-		a.end.Before, _, _ = wire.CutMeter(f.Payload) // only figures: zero if absent
-		a.rearm(now)
-		if a.c.Started != nil {
-			a.c.Started(now)
+		if !a.end.Started.IsZero() {
+			return // it stood in the page as well
 		}
+		before, _, _ := wire.CutMeter(f.Payload) // only figures: zero if absent
+		a.start(now, before)
+		a.rearm(now)
 	case wire.KindBeat:
 		a.lastSign = now
 		if p, err := wire.Progress(f.Payload); err == nil && a.c.Beat != nil {

@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cutoff-run/cutoff/internal/codec"
@@ -38,11 +39,15 @@ func Serve(p Program) {
 		fmt.Fprintf(os.Stderr, "cutoff: %s=%q: this variable is set by a pool for its workers; unset it\n", EnvVar, v)
 		os.Exit(ExitProtocol)
 	}
-	s := &server{program: p, calls: make(chan wire.Frame), peak: newPeak(), started: proc.NewOffspring()}
+	s := &server{program: p, calls: make(chan wire.Frame), peak: newPeak(), started: proc.NewOffspring(), epoch: newEpoch()}
 	s.connect(secret)
 	hello := append([]byte{wire.Version, 0, 0, 0}, p.Fingerprint...)
+	if s.page = openPage(fdPage, secret); s.page != nil {
+		hello[1] = 1
+		go s.servePage()
+	}
+	go s.execute() // before the hello: a call counts the goroutines that it finds
 	s.send(wire.KindHello, 0, hello)
-	go s.execute()
 	s.read()
 }
 
@@ -53,6 +58,13 @@ type server struct {
 	peak    *peak
 	started *proc.Offspring // processes that the functions start
 	alive   *os.File        // open as long as the process lives
+	used    wire.Meter      // what the process had used when its last call ended
+	usedAt  time.Time
+	name    string // of the last call
+	meter   []byte // of the last reply, to be used again
+	epoch   epoch
+	page    *page         // nil: there is none
+	paged   atomic.Uint32 // the number of the page's call that runs; 0: none
 
 	mu      sync.Mutex
 	running uint64
@@ -63,7 +75,7 @@ type server struct {
 // the functions start: a child that held one would keep it open.
 func (s *server) connect(secret uint64) {
 	var files [fdEnd]*os.File
-	for fd := fdRequests; fd < fdEnd; fd++ {
+	for fd := fdRequests; fd < fdPage; fd++ {
 		closeOnExec(fd)
 		files[fd] = os.NewFile(uintptr(fd), "cutoff worker")
 	}
@@ -116,6 +128,7 @@ func (s *server) busy() bool {
 // send writes a frame. A worker that cannot talk is of no use and must not go
 // on unseen.
 func (s *server) send(kind wire.Kind, call uint64, payload ...[]byte) {
+	s.leavePage()
 	if err := s.conn.Write(kind, call, payload...); err != nil {
 		os.Exit(ExitProtocol)
 	}
@@ -131,20 +144,21 @@ func (s *server) execute() {
 
 // call runs one call and sends its one reply.
 func (s *server) call(f wire.Frame) {
-	name, timeout, memory, in, err := wire.CutCall(f.Payload)
+	b, timeout, memory, in, err := wire.CutCallBytes(f.Payload)
 	if err != nil {
 		os.Exit(ExitProtocol)
 	}
 	if memory > 0 {
 		defer collectBelow(memory)()
 	}
+	name := s.nameOf(b)
 	c := &Running{server: s, id: f.Call}
 	ctx, cancel := s.begin(c, timeout)
 	defer cancel(context.Canceled)
-	before, goroutines := usage(s.peak), runtime.NumGoroutine()
+	before, goroutines := s.usedBefore(), runtime.NumGoroutine()
 
 	fn, ok := s.program.Lookup(name)
-	s.send(wire.KindStarted, f.Call, before.Append(nil))
+	s.tookUp(f.Call, before)
 	if !ok {
 		s.reply(wire.KindRefused, c, wire.Meter{}, wire.Refusal{Unknown: true, Message: name})
 		return
@@ -180,14 +194,15 @@ func (s *server) call(f wire.Frame) {
 // begin makes c the running call and returns the context of its function. The
 // context tells the deadline but keeps no timer: the pool does.
 func (s *server) begin(c *Running, timeout time.Duration) (context.Context, context.CancelCauseFunc) {
-	ctx, cancel := context.WithCancelCause(context.WithValue(context.Background(), runningKey{}, c))
+	ctx, cancel := context.WithCancelCause(context.Background())
+	c.Context = ctx
+	if timeout > 0 {
+		c.deadline = time.Now().Add(timeout)
+	}
 	s.mu.Lock()
 	s.running, s.cancel = c.id, cancel
 	s.mu.Unlock()
-	if timeout > 0 {
-		ctx = deadlineContext{ctx, time.Now().Add(timeout)}
-	}
-	return ctx, cancel
+	return c, cancel
 }
 
 // finish sends what the function returned.
@@ -196,7 +211,7 @@ func (s *server) finish(c *Running, m wire.Meter, out []byte, err error) {
 	switch {
 	case err == nil:
 		s.end(c)
-		s.send(wire.KindDone, c.id, m.Append(nil), out)
+		s.deliver(wire.KindDone, c.id, m, out)
 	case refused:
 		s.reply(wire.KindRefused, c, m, wire.Refusal{
 			Direction: convert.Direction, Type: convert.Type, Message: convert.Err.Error()})
@@ -211,7 +226,7 @@ func (s *server) reply(kind wire.Kind, c *Running, m wire.Meter, body any) {
 		panic(err) // our own types; recovered by nobody, so it is seen
 	}
 	s.end(c)
-	s.send(kind, c.id, m.Append(nil), b)
+	s.deliver(kind, c.id, m, b)
 }
 
 // end makes sure that nothing of the call is sent behind its reply.
@@ -261,6 +276,7 @@ func leftBehind(before int) int {
 func (s *server) since(before wire.Meter, began time.Time) wire.Meter {
 	wall := time.Since(began)
 	now := usage(s.peak)
+	s.used, s.usedAt = now, began.Add(wall)
 	now.Wall = wall
 	now.User -= before.User
 	now.System -= before.System
@@ -269,10 +285,24 @@ func (s *server) since(before wire.Meter, began time.Time) wire.Meter {
 
 type runningKey struct{}
 
-// Running is a call as its own function sees it.
+// Running is a call as its own function sees it. It is the function's context
+// as well, which tells a deadline that somebody else keeps.
 type Running struct {
-	server *server
-	id     uint64
+	context.Context
+	server   *server
+	id       uint64
+	deadline time.Time // zero: none
+}
+
+// Deadline implements context.Context.
+func (c *Running) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
+
+// Value implements context.Context.
+func (c *Running) Value(key any) any {
+	if key == (runningKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
 }
 
 // FromContext returns the call that ctx belongs to, or nil outside of a worker.
@@ -295,11 +325,3 @@ func (c *Running) sendWhileRunning(kind wire.Kind, payload []byte) {
 		s.send(kind, c.id, payload)
 	}
 }
-
-// deadlineContext tells a deadline that somebody else keeps.
-type deadlineContext struct {
-	context.Context
-	deadline time.Time
-}
-
-func (c deadlineContext) Deadline() (time.Time, bool) { return c.deadline, true }

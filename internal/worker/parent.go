@@ -33,6 +33,7 @@ type Config struct {
 	Abort          <-chan struct{} // closed: give the start up
 	NoStack        bool            // do not find out where calls are that a limit stops
 	OnQuit         func()          // told before the worker's runtime is made to print and die
+	Spin           time.Duration   // how long to look for a message before sleeping; 0 = not at all
 }
 
 // Worker is the pool's end of one worker process. Do may be used by one
@@ -54,10 +55,15 @@ type Worker struct {
 	reader sync.WaitGroup
 	broken error // why frames was closed, if not for the worker's end
 
+	page  *page // nil: there is none
+	epoch epoch
+
 	clear  sync.Once // the tree is closed once, by Do or by Close
 	leaked int
 
-	calls uint64
+	calls   uint64
+	attempt attempt // the one under way, or the last
+	head    []byte  // of a request, to be used again
 }
 
 // Start starts a worker and waits for its hello, at most cfg.Bound.
@@ -66,6 +72,7 @@ func Start(cfg Config) (*Worker, error) {
 	secret := rand.Uint64()
 	if err := w.spawn(cfg, secret); err != nil {
 		w.closeFiles()
+		w.closePage()
 		return nil, fmt.Errorf("start worker: %w", err)
 	}
 	w.conn = wire.NewConn(bufio.NewReaderSize(w.replies, 64<<10), w.requests, secret)
@@ -98,6 +105,9 @@ func (w *Worker) spawn(cfg Config, secret uint64) error {
 		return err
 	}
 	child[1], child[2], child[fdCrash] = cfg.Stdout, cfg.Stderr, w.crash
+	if child[fdPage] = w.openPage(cfg, secret); child[fdPage] != nil {
+		defer child[fdPage].Close()
+	}
 	var e error
 	w.tree, e = proc.Start(proc.Spec{
 		Level: cfg.Level,
@@ -142,6 +152,9 @@ func (w *Worker) greet(cfg Config) error {
 		}
 		if f.Kind != wire.KindHello || len(f.Payload) < 4 || f.Payload[0] != wire.Version || !bytes.Equal(f.Payload[4:], cfg.Fingerprint) {
 			return ErrOtherProgram
+		}
+		if f.Payload[1] == 0 {
+			w.closePage()
 		}
 		return nil
 	case <-cfg.Abort:
@@ -197,6 +210,7 @@ func (w *Worker) Close() {
 	w.replies.Close()
 	w.reader.Wait()
 	w.closeFiles()
+	w.closePage()
 }
 
 // closeTree kills what the worker's process left behind and returns how many

@@ -61,6 +61,7 @@ const (
 	fdAlive               // pipe, read end: nothing ever comes; its end means that the parent is gone
 	fdAsk                 // pipe, read end: calls whose stack is wanted; its end, too, means that the parent is gone
 	fdCrash               // file: what the Go runtime has to say when it dies
+	fdPage                // memory shared with the pool; see page.go
 	fdEnd
 )
 

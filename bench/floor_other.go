@@ -1,0 +1,7 @@
+//go:build !linux
+
+package main
+
+func playFloor() {}
+
+func goFloor(name string, _ int) subject { return subject{name: name, note: "it is for Linux"} }
