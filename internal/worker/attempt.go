@@ -88,8 +88,9 @@ func (w *Worker) Do(c Call) Ending {
 func (a *attempt) carryOn(requested bool) {
 	now := time.Now()
 	a.takeUp = now.Add(takeUpBound)
-	a.timer = time.NewTimer(takeUpBound)
-	defer a.timer.Stop()
+	alarm := newAlarm()
+	defer alarm.Stop()
+	a.timer, a.rings = alarm, alarm.rings
 	a.watch()
 	a.rearm(now)
 	var sent <-chan struct{}
@@ -118,10 +119,11 @@ type attempt struct {
 	id  uint64
 	end Ending
 
-	timer    *time.Timer
-	takeUp   time.Time // bound for Started
-	lastSign time.Time // start, beat or report
-	deadline time.Time // of the limit that fired, or was about to
+	timer    timer
+	rings    <-chan struct{} // the timer's
+	takeUp   time.Time       // bound for Started
+	lastSign time.Time       // start, beat or report
+	deadline time.Time       // of the limit that fired, or was about to
 	graceEnd time.Time
 	stall    deadline.Stall
 	over     bool
@@ -157,7 +159,7 @@ func (a *attempt) step() {
 		} else {
 			a.lost()
 		}
-	case <-a.timer.C:
+	case <-a.rings:
 		if a.catchUp(); !a.over {
 			a.expired(time.Now())
 		}

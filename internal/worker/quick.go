@@ -100,3 +100,9 @@ func (a *attempt) garbled(posted time.Time) {
 	a.end.Broken = wire.ErrGarbled
 	a.kill()
 }
+
+// timer is what an attempt asks of an alarm.
+type timer interface {
+	Reset(time.Duration) bool
+	Stop() bool
+}
