@@ -14,6 +14,8 @@ import (
 // batchTasks is how many commands a batch has.
 const batchTasks = 2000
 
+var batchName = fmt.Sprintf("batch, %d × true on 2 slots", batchTasks)
+
 // batchBench is the batch of many short commands, and the program built for it.
 type batchBench struct {
 	group
@@ -33,7 +35,7 @@ func batchGroup() (*batchBench, error) {
 		b.remove()
 		return nil, fmt.Errorf("build the program (run bench from the repository's root): %w\n%s", err, out)
 	}
-	b.group = group{fmt.Sprintf("batch, %d × true on 2 slots", batchTasks), []subject{
+	b.group = group{batchName, []subject{
 		peer("xargs -P2 -n1 timeout 5 true", "xargs", "-P2", "-n1", "timeout", "5", "true"),
 		peer("xargs -P2 -n1 true, without a limit", "xargs", "-P2", "-n1", "true"),
 		peer("cutoff batch -t 5s -j 2 true", exe, "batch", "-t", "5s", "-j", "2", "--progress", "none", "true"),

@@ -75,11 +75,15 @@ func run(ctx context.Context, rounds int, only string, asJSON bool) error {
 		return err
 	}
 	defer pools.close()
-	batch, err := batchGroup()
-	if err != nil {
-		return err
+	var batch batchBench
+	if strings.Contains(batchName, only) { // it builds the program
+		b, err := batchGroup()
+		if err != nil {
+			return err
+		}
+		batch = *b
+		defer batch.remove()
 	}
-	defer batch.remove()
 	floor, err := buildFloor()
 	if err != nil {
 		return err
@@ -87,7 +91,7 @@ func run(ctx context.Context, rounds int, only string, asJSON bool) error {
 	defer floor.remove()
 	var all []measurement
 	for _, g := range []group{pools.warm(floor), pools.fresh(), pools.overshoot(), batch.group} {
-		if !strings.Contains(g.name, only) {
+		if !strings.Contains(g.name, only) || len(g.subjects) == 0 {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "bench: %s…\n", g.name)
