@@ -1,6 +1,11 @@
+//go:build linux
+
 package cutoff
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func BenchmarkCallWarm(b *testing.B) {
 	p, err := NewPool(PoolOptions{Workers: 1, Limits: Limits{Timeout: bound}})
@@ -14,5 +19,37 @@ func BenchmarkCallWarm(b *testing.B) {
 		if _, err := length.Call(b.Context(), p, in); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func BenchmarkCallWarmSpin(b *testing.B) {
+	p, err := NewPool(PoolOptions{Workers: 1, Spin: 20 * time.Microsecond, Limits: Limits{Timeout: bound}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { p.Kill() })
+	in := make([]byte, 64)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := length.Call(b.Context(), p, in); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// TestCallAllocs holds how much memory a warm call costs the program.
+func TestCallAllocs(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the detector makes sync.Pool forget")
+	}
+	p := newPool(t, PoolOptions{Workers: 1, Limits: Limits{Timeout: bound}})
+	in := make([]byte, 64)
+	got := testing.AllocsPerRun(500, func() {
+		if _, err := length.Call(t.Context(), p, in); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if got > 3 {
+		t.Errorf("%v allocations a call", got)
 	}
 }

@@ -30,33 +30,37 @@ const (
 
 // pools are the pools that the calls run on.
 type pools struct {
-	warmPool, spinPool, freshPool *cutoff.Pool
+	warmPool, bluntPool, spinPool, freshPool *cutoff.Pool
 }
 
 func openPools() (*pools, error) {
-	limits := cutoff.Limits{Timeout: time.Minute}
-	warm, err := cutoff.NewPool(cutoff.PoolOptions{Workers: 1, Spares: 1, Limits: limits})
-	if err != nil {
-		return nil, err
+	p := &pools{}
+	for _, o := range []struct {
+		pool    **cutoff.Pool
+		options cutoff.PoolOptions
+	}{
+		{&p.warmPool, cutoff.PoolOptions{Spares: 1}},
+		{&p.bluntPool, cutoff.PoolOptions{Spares: 1, NoStack: true}},
+		{&p.spinPool, cutoff.PoolOptions{Spin: 20 * time.Microsecond}},
+		{&p.freshPool, cutoff.PoolOptions{Spares: 1, MaxCalls: 1}},
+	} {
+		o.options.Workers, o.options.Limits = 1, cutoff.Limits{Timeout: time.Minute}
+		pool, err := cutoff.NewPool(o.options)
+		if err != nil {
+			p.close()
+			return nil, err
+		}
+		*o.pool = pool
 	}
-	spin, err := cutoff.NewPool(cutoff.PoolOptions{Workers: 1, Spin: 20 * time.Microsecond, Limits: limits})
-	if err != nil {
-		warm.Kill()
-		return nil, err
-	}
-	fresh, err := cutoff.NewPool(cutoff.PoolOptions{Workers: 1, Spares: 1, MaxCalls: 1, Limits: limits})
-	if err != nil {
-		warm.Kill()
-		spin.Kill()
-		return nil, err
-	}
-	return &pools{warm, spin, fresh}, nil
+	return p, nil
 }
 
 func (p *pools) close() {
-	p.warmPool.Kill()
-	p.spinPool.Kill()
-	p.freshPool.Kill()
+	for _, pool := range []*cutoff.Pool{p.warmPool, p.bluntPool, p.spinPool, p.freshPool} {
+		if pool != nil {
+			pool.Kill()
+		}
+	}
 }
 
 // warm is the round trip of 64 bytes, one at a time, the median of each round:
@@ -120,20 +124,50 @@ func each(n int, do func() error) (float64, error) {
 func (p *pools) overshoot() group {
 	return group{"deadline to gone, busy worker", []subject{
 		{name: "kill and wait of a busy process", run: killFloor},
-		{name: "cutoff", run: func(ctx context.Context) (float64, error) {
-			pool := p.warmPool.With(cutoff.Limits{Timeout: 20 * time.Millisecond})
-			var late []float64
-			for range cutoffs {
-				_, err := spin.Call(ctx, pool, 0)
-				var cut *cutoff.CutoffError
-				if !errors.As(err, &cut) {
-					return 0, fmt.Errorf("not cut off: %w", err)
-				}
-				late = append(late, cut.Result.Overshoot.Seconds())
-			}
-			return median(late), nil
+		{name: "cutoff, with the stack", run: func(ctx context.Context) (float64, error) {
+			late, _, err := cutOff(ctx, p.warmPool)
+			return late, err
+		}},
+		{name: "cutoff, NoStack", run: func(ctx context.Context) (float64, error) {
+			late, _, err := cutOff(ctx, p.bluntPool)
+			return late, err
 		}},
 	}}
+}
+
+// next is the call that comes at once after one that was cut off, where a
+// spare worker stands by.
+func (p *pools) next() group {
+	return group{"next call after a cutoff", []subject{
+		{name: "cutoff, one spare", run: func(ctx context.Context) (float64, error) {
+			_, next, err := cutOff(ctx, p.bluntPool)
+			return next, err
+		}},
+	}}
+}
+
+// cutOff lets endless calls run into their limit. It returns by how much the
+// end of the process came after the limit, and what the call after took.
+func cutOff(ctx context.Context, pool *cutoff.Pool) (late, next float64, err error) {
+	bounded := pool.With(cutoff.Limits{Timeout: 20 * time.Millisecond})
+	var lates, nexts []float64
+	for range cutoffs {
+		for pool.Stats().Idle < 2 { // the spare is not there yet
+			time.Sleep(time.Millisecond)
+		}
+		_, err := spin.Call(ctx, bounded, 0)
+		var cut *cutoff.CutoffError
+		if !errors.As(err, &cut) {
+			return 0, 0, fmt.Errorf("not cut off: %w", err)
+		}
+		lates = append(lates, cut.Result.Overshoot.Seconds())
+		begun := time.Now()
+		if _, err := echo.Call(ctx, pool, make([]byte, 64)); err != nil {
+			return 0, 0, err
+		}
+		nexts = append(nexts, time.Since(begun).Seconds())
+	}
+	return median(lates), median(nexts), nil
 }
 
 // killFloor is what the machine needs to end a process that is busy.

@@ -90,7 +90,7 @@ func run(ctx context.Context, rounds int, only string, asJSON bool) error {
 	}
 	defer floor.remove()
 	var all []measurement
-	for _, g := range []group{pools.warm(floor), pools.fresh(), pools.overshoot(), batch.group} {
+	for _, g := range []group{pools.warm(floor), pools.fresh(), pools.overshoot(), pools.next(), batch.group} {
 		if !strings.Contains(g.name, only) || len(g.subjects) == 0 {
 			continue
 		}

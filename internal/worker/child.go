@@ -58,7 +58,7 @@ type server struct {
 	peak    *peak
 	started *proc.Offspring // processes that the functions start
 	alive   *os.File        // open as long as the process lives
-	used    wire.Meter      // what the process had used when its last call ended
+	used    wire.Meter      // what the process had used at usedAt
 	usedAt  time.Time
 	name    string // of the last call
 	meter   []byte // of the last reply, to be used again
@@ -155,7 +155,7 @@ func (s *server) call(f wire.Frame) {
 	c := &Running{server: s, id: f.Call}
 	ctx, cancel := s.begin(c, timeout)
 	defer cancel(context.Canceled)
-	before, goroutines := s.usedBefore(), runtime.NumGoroutine()
+	before, goroutines := s.measure(time.Now()), runtime.NumGoroutine()
 
 	fn, ok := s.program.Lookup(name)
 	s.tookUp(f.Call, before)
@@ -275,8 +275,7 @@ func leftBehind(before int) int {
 
 func (s *server) since(before wire.Meter, began time.Time) wire.Meter {
 	wall := time.Since(began)
-	now := usage(s.peak)
-	s.used, s.usedAt = now, began.Add(wall)
+	now := s.measure(began.Add(wall))
 	now.Wall = wall
 	now.User -= before.User
 	now.System -= before.System

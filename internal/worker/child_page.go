@@ -61,14 +61,17 @@ func (s *server) leavePage() {
 	}
 }
 
-// usedFresh is how long the last call's measure counts as the next one's.
+// usedFresh is how long a measure of what the process has used is taken for the
+// present one.
 const usedFresh = time.Millisecond
 
-// usedBefore is what the process has used until now. Measuring it is a system
-// call, which calls in a row do without.
-func (s *server) usedBefore() wire.Meter {
-	if time.Since(s.usedAt) > usedFresh {
-		s.used = usage(s.peak)
+// measure returns what the process has used until now. It is a system call
+// that takes longer than a short call of a function: those that follow each
+// other within usedFresh are measured together, and the time counts as that of
+// the last.
+func (s *server) measure(now time.Time) wire.Meter {
+	if now.Sub(s.usedAt) >= usedFresh {
+		s.used, s.usedAt = usage(s.peak), now
 	}
 	return s.used
 }
