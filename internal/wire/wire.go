@@ -2,7 +2,9 @@
 //
 // It is spoken over two pipes of its own, never over the standard streams,
 // since user code prints: the worker reads requests from one and writes
-// replies to the other. Each message is a frame:
+// replies to the other. A short way for small calls is a page of memory with a
+// slot for each of the two (see package worker); what lies there is a frame as
+// well. Each message is a frame:
 //
 //	offset  size  field
 //	     0     4  length of the payload in bytes, at most MaxPayload

@@ -3,6 +3,10 @@
 // program that owns the pool, child.go and answer.go in the worker process.
 // What they say to each other is described in package wire.
 //
+// A call that is small and soon over goes over a page of memory instead:
+// page.go says how, quick.go is the pool's part of it and child_page.go the
+// worker's.
+//
 // The child keeps no clock and no limit of its own: whatever could stop
 // working together with the user's function must not be what guards it.
 package worker
