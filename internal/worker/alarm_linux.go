@@ -82,15 +82,16 @@ func (c *clock) run() {
 		for len(c.alarms) > 0 && !now.Before(c.alarms[0].at) {
 			heap.Pop(&c.alarms).(*alarm).ring()
 		}
-		wait := clockLinger
-		if len(c.alarms) > 0 {
-			lingers, wait = false, min(c.alarms[0].at.Sub(now), clockNap)
-		} else if lingers {
+		idle := len(c.alarms) == 0
+		if idle && lingers {
 			c.runs = false
 			c.mu.Unlock()
 			return
-		} else {
-			lingers = true
+		}
+		lingers = idle
+		wait := clockLinger
+		if !idle {
+			wait = min(c.alarms[0].at.Sub(now), clockNap)
 		}
 		c.until = now.Add(wait)
 		word := c.word.Load()

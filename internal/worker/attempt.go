@@ -88,9 +88,11 @@ func (w *Worker) Do(c Call) Ending {
 func (a *attempt) carryOn(requested bool) {
 	now := time.Now()
 	a.takeUp = now.Add(takeUpBound)
-	alarm := newAlarm()
-	defer alarm.Stop()
-	a.timer, a.rings = alarm, alarm.rings
+	if a.w.alarm == nil {
+		a.w.alarm = newAlarm()
+	}
+	defer a.w.alarm.Stop()
+	a.timer, a.rings = a.w.alarm, a.w.alarm.rings
 	a.watch()
 	a.rearm(now)
 	var sent <-chan struct{}

@@ -64,6 +64,7 @@ type Worker struct {
 	calls   uint64
 	attempt attempt // the one under way, or the last
 	head    []byte  // of a request, to be used again
+	alarm   *alarm  // of the calls that have left the page; nil: there was none
 }
 
 // Start starts a worker and waits for its hello, at most cfg.Bound.
