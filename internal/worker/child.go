@@ -58,13 +58,15 @@ type server struct {
 	peak    *peak
 	started *proc.Offspring // processes that the functions start
 	alive   *os.File        // open as long as the process lives
-	used    wire.Meter      // what the process had used at usedAt
-	usedAt  time.Time
-	name    string // of the last call
-	meter   []byte // of the last reply, to be used again
-	epoch   epoch
-	page    *page         // nil: there is none
-	paged   atomic.Uint32 // the number of the page's call that runs; 0: none
+
+	turn   sync.Mutex // held by the call that runs: calls come to different goroutines
+	used   wire.Meter // what the process had used at usedAt
+	usedAt time.Time
+	name   string // of the last call
+	meter  []byte // of the last reply, to be used again
+	epoch  epoch
+	page   *page         // nil: there is none
+	paged  atomic.Uint32 // the number of the page's call that runs; 0: none
 
 	mu      sync.Mutex
 	running uint64
@@ -144,6 +146,8 @@ func (s *server) execute() {
 
 // call runs one call and sends its one reply.
 func (s *server) call(f wire.Frame) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
 	b, timeout, memory, in, err := wire.CutCallBytes(f.Payload)
 	if err != nil {
 		os.Exit(ExitProtocol)
@@ -176,7 +180,7 @@ func (s *server) call(f wire.Frame) {
 			m := s.since(before, began)
 			m.Processes = s.started.Left(false, false)
 			s.reply(wire.KindPanic, c, m, p)
-			if p.Exit && !wire.MayCancel(f.Payload) {
+			if p.Exit && s.paged.Load() == 0 && !wire.MayCancel(f.Payload) {
 				go s.read() // this goroutine was the reader, and ends
 			}
 		}
