@@ -53,3 +53,22 @@ func TestCallAllocs(t *testing.T) {
 		t.Errorf("%v allocations a call", got)
 	}
 }
+
+func BenchmarkCallPayload(b *testing.B) {
+	p, err := NewPool(PoolOptions{Workers: 1, Limits: Limits{Timeout: bound}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { p.Kill() })
+	for _, size := range []int{64, 4 << 10, 60 << 10, 1 << 20, 64 << 20} {
+		b.Run(bytesText(int64(size)), func(b *testing.B) {
+			in := make([]byte, size)
+			b.SetBytes(int64(2 * size)) // there and back
+			for b.Loop() {
+				if _, err := echo.Call(b.Context(), p, in); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
