@@ -2,18 +2,29 @@ package wire
 
 import "encoding/binary"
 
+// putBound is how large a payload Put takes: beyond it the way hardly counts.
+const putBound = 1<<20 + 1<<10
+
 // Put writes one frame into a slot of memory that the other end reads, and
-// reports whether it fits there. It does not keep the payload.
+// reports whether it fits there or, its payload, into the area. It does not keep
+// the payload.
 func (c *Conn) Put(slot []byte, kind Kind, call uint64, payload ...[]byte) bool {
 	size := 0
 	for _, p := range payload {
 		size += len(p)
 	}
+	lent := byte(0)
 	if size > len(slot)-headSize {
-		return false
+		if size > putBound {
+			return false
+		}
+		if lent = c.lend(kind, size, payload); lent == 0 {
+			return false
+		}
+		payload = nil
 	}
 	b := binary.LittleEndian.AppendUint32(slot[:0], uint32(size))
-	b = append(b, byte(kind), 0, 0, 0)
+	b = append(b, byte(kind), lent, 0, 0)
 	b = binary.LittleEndian.AppendUint64(b, call)
 	b = binary.LittleEndian.AppendUint32(b, c.sum(b, payload))
 	for _, p := range payload {
@@ -28,6 +39,10 @@ func (c *Conn) Take(slot []byte) (Frame, error) {
 	head := &c.taken
 	copy(head[:], slot)
 	f, size, err := parseHead(head)
+	if err == nil && head[lentAt] != 0 {
+		f.Payload, err = c.borrowed(head, size)
+		return f, err
+	}
 	if err != nil || size > len(slot)-headSize {
 		return Frame{}, ErrGarbled
 	}

@@ -9,9 +9,11 @@
 //	offset  size  field
 //	     0     4  length of the payload in bytes, at most MaxPayload
 //	     4     1  kind
-//	     5     3  zero
+//	     5     1  1 if the payload does not follow: it lies in shared memory (see Area)
+//	     6     2  zero
 //	     8     8  number of the call the frame belongs to; 0 for none
-//	    16     4  CRC-32C over the frame's first 16 bytes, the secret, the payload
+//	    16     4  CRC-32C over the frame's first 16 bytes, the secret, and the
+//	              payload if it follows
 //	    20     -  payload
 //
 // All numbers are little-endian. The secret is a random number that the pool
@@ -112,6 +114,7 @@ var ErrTooLarge = fmt.Errorf("it is larger than a message may be, about %d bytes
 
 const (
 	headSize = 20
+	lentAt   = 5
 	sumAt    = 16
 	// inline is up to what size a payload is copied behind its header, so that
 	// a frame is one write. A larger one is cheaper to write on its own.
@@ -126,6 +129,7 @@ var table = crc32.MakeTable(crc32.Castagnoli)
 // number may write.
 type Conn struct {
 	secret [8]byte
+	areas  [2]Area // of what is written, of what is read
 	r      io.Reader
 	head   [headSize]byte
 	taken  [headSize]byte // the header that Take looks at
@@ -156,7 +160,11 @@ func (c *Conn) Write(kind Kind, call uint64, payload ...[]byte) error {
 	defer c.mu.Unlock()
 	b := c.buf[:0]
 	b = binary.LittleEndian.AppendUint32(b, uint32(size))
-	b = append(b, byte(kind), 0, 0, 0)
+	lent := c.lend(kind, size, payload)
+	if lent != 0 {
+		payload = nil
+	}
+	b = append(b, byte(kind), lent, 0, 0)
 	b = binary.LittleEndian.AppendUint64(b, call)
 	b = binary.LittleEndian.AppendUint32(b, c.sum(b, payload))
 	for len(payload) > 0 && len(payload[0]) <= inline {
@@ -186,6 +194,10 @@ func (c *Conn) Read() (Frame, error) {
 	f, size, err := parseHead(&c.head)
 	if err != nil {
 		return Frame{}, err
+	}
+	if c.head[lentAt] != 0 {
+		f.Payload, err = c.borrowed(&c.head, size)
+		return f, err
 	}
 	payload, err := readPayload(c.r, size)
 	if err != nil {

@@ -44,6 +44,7 @@ func Serve(p Program) {
 	hello := append([]byte{wire.Version, 0, 0, 0}, p.Fingerprint...)
 	if s.page = openPage(fdPage, secret); s.page != nil {
 		hello[1] = 1
+		s.conn.Share(s.page.areas[1], s.page.areas[0])
 		go s.servePage()
 	}
 	go s.execute() // before the hello: a call counts the goroutines that it finds

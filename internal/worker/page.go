@@ -32,6 +32,8 @@ import (
 type page struct {
 	*header
 	request, reply []byte
+	areas          [2]wire.Area // for large requests, for large replies; empty where there is no room for them
+	lent           []byte       // their memory
 	mem            []byte
 	number         uint32 // of the last call, as each end counts for itself
 	served         uint32 // the pool's: the last call that ended, or is sure to have been taken up
@@ -42,7 +44,8 @@ type page struct {
 type header struct {
 	secret uint64 // the pool's, written once: the page is really this one
 	spin   int64  // the pool's, written once: how long to look at the word before a sleep, ns
-	_      [48]byte
+	areas  uint64 // the pool's, written once: 1 if there are areas behind the slots
+	_      [40]byte
 
 	word atomic.Uint32 // see above; both ends sleep on it
 	_    [60]byte
@@ -64,6 +67,7 @@ const (
 	headerSize = 4096
 	slotSize   = 64 << 10
 	pageSize   = headerSize + 2*slotSize
+	areaSize   = wire.MaxPayload
 )
 
 const (

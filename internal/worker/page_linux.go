@@ -1,12 +1,15 @@
 package worker
 
 import (
+	"errors"
 	"os"
 	"sync/atomic"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cutoff-run/cutoff/internal/wire"
 )
 
 // makePage makes a page and the file that the worker maps it from.
@@ -19,7 +22,7 @@ func makePage() (*page, *os.File, error) {
 		return nil, nil, os.NewSyscallError("memfd_create", err)
 	}
 	f := os.NewFile(uintptr(fd), "cutoff page")
-	err = unix.Ftruncate(fd, pageSize)
+	err = unix.Ftruncate(fd, fileSize)
 	if err == nil {
 		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_SEAL)
 	}
@@ -31,7 +34,33 @@ func makePage() (*page, *os.File, error) {
 		f.Close()
 		return nil, nil, err
 	}
+	if p.mapAreas(fd) == nil {
+		p.header.areas = 1
+	}
 	return p, f, nil
+}
+
+// fileSize is a promise only: memory is taken where something was written.
+const fileSize = pageSize + 2*areaSize*haveAreas
+
+// haveAreas is 1 where the address space has room for areas.
+const haveAreas = int64(^uint(0) >> 63)
+
+// mapAreas maps the memory for large payloads.
+func (p *page) mapAreas(fd int) error {
+	if haveAreas == 0 {
+		return errors.ErrUnsupported
+	}
+	mem, err := unix.Mmap(fd, pageSize, int(fileSize-pageSize), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_NORESERVE)
+	if err != nil {
+		return os.NewSyscallError("mmap", err)
+	}
+	_ = unix.Madvise(mem, unix.MADV_DONTFORK) // as above
+	_ = unix.Madvise(mem, unix.MADV_DONTDUMP)
+	half := len(mem) / 2
+	p.areas = [2]wire.Area{mem[:half:half], mem[half:]}
+	p.lent = mem
+	return nil
 }
 
 // openPage maps the page that the pool has passed on.
@@ -42,7 +71,7 @@ func openPage(fd int, secret uint64) *page {
 		return nil
 	}
 	p, err := mapPage(fd)
-	if err != nil || !p.marked(secret) {
+	if err != nil || !p.marked(secret) || p.header.areas != 0 && p.mapAreas(fd) != nil {
 		return nil
 	}
 	return p
@@ -58,7 +87,12 @@ func mapPage(fd int) (*page, error) {
 }
 
 // unmap gives the memory back. Nobody may use the page any more.
-func (p *page) unmap() { _ = unix.Munmap(p.mem) }
+func (p *page) unmap() {
+	_ = unix.Munmap(p.mem)
+	if p.lent != nil {
+		_ = unix.Munmap(p.lent)
+	}
+}
 
 const (
 	futexWait = 0 // of futex(2), between processes

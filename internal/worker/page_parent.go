@@ -2,7 +2,12 @@ package worker
 
 // This file runs in the program that owns the pool.
 
-import "os"
+import (
+	"errors"
+	"os"
+)
+
+var errNoPage = errors.New("the worker cannot map the memory that it shares with the pool")
 
 // openPage makes the worker's page and returns the file that the worker maps
 // it from. Where there is none, all goes over the pipes.

@@ -138,7 +138,7 @@ func TestStorm(t *testing.T) {
 	name := t.TempDir() + "/tally"
 	count := mapTally(name)
 	var replies, none, unstarted, kept int
-	in := make([]byte, slotSize+100)
+	in := make([]byte, 4*slotSize)
 	for i := range in {
 		in[i] = byte(i * i)
 	}
@@ -210,7 +210,7 @@ func TestBeatsInTurn(t *testing.T) {
 // TestSizes holds the edge between the ways.
 func TestSizes(t *testing.T) {
 	w := start(t)
-	for size := slotSize - 100; size < slotSize+10; size++ {
+	for size := slotSize - 100; size < slotSize+100; size++ {
 		in := []byte(strings.Repeat("x", size))
 		if end := w.Do(Call{Func: "echo", In: in, Timeout: bound}); !bytes.Equal(end.Body, in) {
 			t.Fatalf("%d bytes: %d came back", size, len(end.Body))
@@ -218,10 +218,30 @@ func TestSizes(t *testing.T) {
 	}
 }
 
+// TestLarge sends payloads that go through the areas, with the page and
+// without it.
+func TestLarge(t *testing.T) {
+	w := start(t)
+	for _, size := range []int{1 << 17, 1 << 20, 1<<20 + 2<<10, 5 << 20} {
+		in := make([]byte, size)
+		for i := range in {
+			in[i] = byte(i * i >> 3)
+		}
+		for range 3 {
+			if end := w.Do(Call{Func: "echo", In: in, Timeout: bound}); !bytes.Equal(end.Body, in) {
+				t.Fatalf("%d bytes: %d came back", size, len(end.Body))
+			}
+			in[0]++
+		}
+	}
+}
+
 // TestNoPage shows that all goes on over the pipes where no page can be had.
 func TestNoPage(t *testing.T) {
 	w := start(t)
-	w.closePage()
+	page := w.page
+	w.page = nil
+	defer page.unmap()
 	for range 3 {
 		if end := w.Do(Call{Func: "echo", In: []byte("x"), Timeout: bound}); string(end.Body) != "x" {
 			t.Errorf("got %+v", end)

@@ -77,6 +77,9 @@ func Start(cfg Config) (*Worker, error) {
 		return nil, fmt.Errorf("start worker: %w", err)
 	}
 	w.conn = wire.NewConn(bufio.NewReaderSize(w.replies, 64<<10), w.requests, secret)
+	if w.page != nil {
+		w.conn.Share(w.page.areas[0], w.page.areas[1])
+	}
 	w.reader.Go(w.read)
 	if err := w.greet(cfg); err != nil {
 		w.Kill()
@@ -154,8 +157,8 @@ func (w *Worker) greet(cfg Config) error {
 		if f.Kind != wire.KindHello || len(f.Payload) < 4 || f.Payload[0] != wire.Version || !bytes.Equal(f.Payload[4:], cfg.Fingerprint) {
 			return ErrOtherProgram
 		}
-		if f.Payload[1] == 0 {
-			w.closePage()
+		if f.Payload[1] == 0 && w.page != nil {
+			return errNoPage
 		}
 		return nil
 	case <-cfg.Abort:

@@ -25,7 +25,7 @@ func (a *attempt) quick() bool {
 	if !p.post(a.w.conn, a.id, a.w.head, a.c.In) {
 		return false
 	}
-	bound := quickBound
+	bound := quickBound + time.Duration(len(a.c.In)) // a large one takes its time, less than 1 ns a byte
 	if a.c.Timeout > 0 {
 		bound = min(bound, a.c.Timeout)
 	}
