@@ -79,8 +79,10 @@ func (w *Worker) Do(c Call) Ending {
 	if quick := a.quick(); !a.over {
 		a.carryOn(quick)
 	}
-	a.end.Stalled = a.stall.Total(a.end.Started, a.end.Ended)
-	return a.end
+	end := a.end
+	end.Stalled = a.stall.Total(end.Started, end.Ended)
+	*a = attempt{} // an idle worker keeps nothing of its last call alive
+	return end
 }
 
 // carryOn brings the call to its end over the pipes. The request may have gone
