@@ -147,12 +147,12 @@ func (s *server) execute() {
 
 // call runs one call and sends its one reply.
 func (s *server) call(f wire.Frame) {
-	s.turn.Lock()
-	defer s.turn.Unlock()
 	b, timeout, memory, in, err := wire.CutCallBytes(f.Payload)
 	if err != nil {
 		os.Exit(ExitProtocol)
 	}
+	s.turn.Lock()
+	defer s.turn.Unlock()
 	if memory > 0 {
 		defer collectBelow(memory)()
 	}
