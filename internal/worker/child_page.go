@@ -38,6 +38,9 @@ func (s *server) tookUp(call uint64, before wire.Meter) {
 
 // deliver sends the call's one reply, on the way that the call has taken.
 func (s *server) deliver(kind wire.Kind, call uint64, m wire.Meter, body []byte) {
+	if s.paged.Load() != 0 && !s.page.pipe.isOpen() {
+		os.Exit(ExitProtocol) // as it would when it wrote there: the next call must not suffer for it
+	}
 	s.meter = m.Append(s.meter[:0])
 	if s.paged.Load() == 0 || !s.page.answer(s.conn, kind, call, s.meter, body) {
 		s.send(kind, call, s.meter, body)

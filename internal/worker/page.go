@@ -38,6 +38,7 @@ type page struct {
 	number         uint32 // of the last call, as each end counts for itself
 	served         uint32 // the pool's: the last call that ended, or is sure to have been taken up
 	spin           spinner
+	pipe           openFile // the worker's: where its replies go otherwise
 }
 
 // header is the head of the memory. Each part has a cache line of its own.

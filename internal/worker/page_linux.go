@@ -74,6 +74,7 @@ func openPage(fd int, secret uint64) *page {
 	if err != nil || !p.marked(secret) || p.header.areas != 0 && p.mapAreas(fd) != nil {
 		return nil
 	}
+	p.pipe = statFile(fdReplies)
 	return p
 }
 
@@ -139,3 +140,20 @@ func newEpoch() epoch {
 	}
 	return best
 }
+
+// openFile knows a descriptor and what it stands for.
+type openFile struct {
+	fd       int
+	dev, ino uint64
+}
+
+func statFile(fd int) openFile {
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) != nil {
+		return openFile{fd: fd}
+	}
+	return openFile{fd, uint64(st.Dev), st.Ino} //nolint:unconvert // it is narrower on some systems
+}
+
+// isOpen reports whether the descriptor still stands for the same file.
+func (f openFile) isOpen() bool { return statFile(f.fd) == f && f.ino != 0 }

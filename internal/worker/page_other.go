@@ -29,3 +29,7 @@ type epoch struct {
 }
 
 func newEpoch() epoch { return epoch{at: time.Now()} }
+
+type openFile struct{}
+
+func (openFile) isOpen() bool { return true }
