@@ -68,7 +68,7 @@ func (c *clock) set(a *alarm, at time.Time) (was bool) {
 		go c.run()
 	case at.Before(c.until):
 		c.word.Add(1)
-		wakePage(&c.word)
+		wakeOn(&c.word, futexWake|futexPrivate)
 	}
 	return was
 }
@@ -96,7 +96,7 @@ func (c *clock) run() {
 		c.until = now.Add(wait)
 		word := c.word.Load()
 		c.mu.Unlock()
-		sleepPage(&c.word, word, wait)
+		sleepOn(&c.word, futexWait|futexPrivate, word, wait)
 	}
 }
 

@@ -79,6 +79,7 @@ func (w *Worker) Do(c Call) Ending {
 	if quick := a.quick(); !a.over {
 		a.carryOn(quick)
 	}
+	w.page.trim(len(c.In), len(a.end.Body))
 	end := a.end
 	end.Stalled = a.stall.Total(end.Started, end.Ended)
 	*a = attempt{} // an idle worker keeps nothing of its last call alive
@@ -89,6 +90,9 @@ func (w *Worker) Do(c Call) Ending {
 // another way.
 func (a *attempt) carryOn(requested bool) {
 	now := time.Now()
+	if !requested {
+		a.posted = now
+	}
 	a.takeUp = now.Add(takeUpBound)
 	if a.w.alarm == nil {
 		a.w.alarm = newAlarm()
@@ -123,6 +127,7 @@ type attempt struct {
 	id  uint64
 	end Ending
 
+	posted   time.Time // before the worker could know of it
 	timer    timer
 	rings    <-chan struct{} // the timer's
 	takeUp   time.Time       // bound for Started
@@ -197,8 +202,8 @@ func (a *attempt) catchUp() {
 
 // frame takes one message of the worker.
 func (a *attempt) frame(f wire.Frame) {
-	if f.Call != a.id {
-		return // of a call that has ended
+	if f.Call != a.id || a.end.Broken != nil {
+		return // of a call that has ended; of a worker that cannot be believed
 	}
 	now := time.Now()
 	switch f.Kind {
@@ -229,7 +234,7 @@ func (a *attempt) frame(f wire.Frame) {
 func (a *attempt) reply(f wire.Frame, now time.Time) {
 	m, body, err := wire.CutMeter(f.Payload)
 	if err != nil {
-		a.end.Broken = err
+		a.garbled(err)
 		return
 	}
 	a.end.Reply, a.end.Meter, a.end.Body, a.end.Ended = f.Kind, m, body, now
@@ -238,10 +243,30 @@ func (a *attempt) reply(f wire.Frame, now time.Time) {
 	}
 	// A short call may be over before its start is seen here. No limit is
 	// measured by the worker's own account, only the record is.
-	if began := now.Add(-m.Wall); began.Before(a.end.Started) {
+	if began := within(now.Add(-m.Wall), a.posted, now); began.Before(a.end.Started) {
 		a.end.Started = began
 	}
 	a.over = true
+}
+
+// garbled ends a worker whose messages make no sense. Nobody but the function
+// can have done that, so it has run.
+func (a *attempt) garbled(err error) {
+	if a.end.Started.IsZero() {
+		a.start(a.posted, a.end.Before)
+	}
+	a.end.Broken = err
+	if !a.over { // else it is dead
+		a.kill()
+	}
+}
+
+// start notes when the call was taken up.
+func (a *attempt) start(at time.Time, before wire.Meter) {
+	a.end.Started, a.lastSign, a.end.Before = at, at, before
+	if a.c.Started != nil {
+		a.c.Started(at)
+	}
 }
 
 // stop is the ladder: ask, wait the grace, kill. An attempt whose start nobody

@@ -14,7 +14,9 @@ import (
 // elsewhere; there is never one at the same time.
 func (s *server) servePage() {
 	for {
-		s.page.next()
+		if !s.page.next() {
+			os.Exit(ExitProtocol)
+		}
 		f, err := s.conn.Take(s.page.request)
 		if err != nil || f.Kind != wire.KindCall {
 			os.Exit(ExitProtocol)

@@ -35,6 +35,7 @@ type page struct {
 	areas          [2]wire.Area // for large requests, for large replies; empty where there is no room for them
 	lent           []byte       // their memory
 	mem            []byte
+	keep           int    // how much of an area may keep its memory between calls
 	number         uint32 // of the last call, as each end counts for itself
 	served         uint32 // the pool's: the last call that ended, or is sure to have been taken up
 	spin           spinner
@@ -69,6 +70,7 @@ const (
 	slotSize   = 64 << 10
 	pageSize   = headerSize + 2*slotSize
 	areaSize   = wire.MaxPayload
+	areaKeep   = 64 << 20
 )
 
 const (
@@ -80,6 +82,9 @@ const (
 
 func turn(number uint32, phase uint32) uint32 { return number*phases + phase }
 
+// after is the number of the call after this one.
+func after(number uint32) uint32 { return (number + 1) % (1 << 30) }
+
 // newPage lays a page over mem, which is pageSize bytes long.
 func newPage(mem []byte) *page {
 	return &page{
@@ -87,6 +92,7 @@ func newPage(mem []byte) *page {
 		request: mem[headerSize : headerSize+slotSize : headerSize+slotSize],
 		reply:   mem[headerSize+slotSize : pageSize : pageSize],
 		mem:     mem,
+		keep:    areaKeep,
 	}
 }
 
@@ -98,7 +104,7 @@ func (p *page) post(c *wire.Conn, call uint64, payload ...[]byte) bool {
 	if !c.Put(p.request, wire.KindCall, call, payload...) {
 		return false
 	}
-	p.number = (p.number + 1) % (1 << 30)
+	p.number = after(p.number)
 	p.word.Store(turn(p.number, posted))
 	if p.workerSleeps.Load() != 0 {
 		wakePage(&p.word)
@@ -110,12 +116,13 @@ func (p *page) post(c *wire.Conn, call uint64, payload ...[]byte) bool {
 // early.
 func (p *page) await(d time.Duration) {
 	now := turn(p.number, posted)
-	if p.spin.until(func() bool { return p.word.Load() != now }) {
+	turned, looked := p.spin.until(func() bool { return p.word.Load() != now }, d)
+	if turned || looked >= d {
 		return
 	}
 	p.callerSleeps.Store(1)
 	if p.word.Load() == now {
-		sleepPage(&p.word, now, d)
+		sleepPage(&p.word, now, d-looked)
 	}
 	p.callerSleeps.Store(0)
 }
@@ -151,6 +158,21 @@ func (p *page) endPhase() uint32 {
 	return 0
 }
 
+// trim gives memory back that a large request or reply has taken in its area.
+// Some of it is kept, since to take it anew costs more than to copy. Neither end
+// may use the areas.
+func (p *page) trim(request, reply int) {
+	if p == nil || p.lent == nil {
+		return
+	}
+	for i, used := range [...]int{request, reply} {
+		// What surrounds the value in its frame is less than a page.
+		if area := p.areas[i]; used > p.keep {
+			giveBack(area[p.keep:min(used+headerSize, len(area))])
+		}
+	}
+}
+
 // account returns what the worker wrote down when it took the call up.
 func (p *page) account() (began int64, before wire.Meter) {
 	b := p.before
@@ -160,17 +182,24 @@ func (p *page) account() (began int64, before wire.Meter) {
 
 // The worker's end.
 
-// next waits for the next request.
-func (p *page) next() {
+// next waits for the next request. It reports false if the word was turned by
+// somebody else than the pool: what lies in the slot may be the last call's,
+// which must not run again.
+func (p *page) next() bool {
 	there := func() bool { return p.word.Load()/phases != p.number }
-	for !there() && !p.spin.until(there) {
+	for !there() {
+		if turned, _ := p.spin.until(there, p.spin.limit); turned {
+			break
+		}
 		p.workerSleeps.Store(1)
 		if w := p.word.Load(); w/phases == p.number {
 			sleepPage(&p.word, w, forever)
 		}
 		p.workerSleeps.Store(0)
 	}
-	p.number = p.word.Load() / phases
+	p.number = after(p.number)
+	w := p.word.Load()
+	return w == turn(p.number, posted) || w == turn(p.number, left)
 }
 
 // take notes that the call was taken up, and reports whether the pool has left
@@ -215,30 +244,28 @@ const (
 	spinRest  = 100
 )
 
-// until reports whether there became true.
-func (s *spinner) until(there func() bool) bool {
+// until looks for at most d, and reports whether there became true and, if not,
+// how long it has looked.
+func (s *spinner) until(there func() bool, d time.Duration) (became bool, looked time.Duration) {
 	if s.limit <= 0 {
-		return false
+		return false, 0
 	}
 	if s.rest > 0 {
 		s.rest--
-		return false
+		return false, 0
 	}
-	for begun := time.Now(); ; {
+	for begun := time.Now(); looked < min(s.limit, d); looked = time.Since(begun) {
 		for range spinBurst {
 			if there() {
 				s.misses = 0
-				return true
+				return true, 0
 			}
-		}
-		if time.Since(begun) > s.limit {
-			break
 		}
 	}
 	if s.misses++; s.misses == spinTrust {
 		s.misses, s.rest = 0, spinRest
 	}
-	return false
+	return false, looked
 }
 
 // mark and marked write and check whose page this is.

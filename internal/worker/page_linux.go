@@ -17,11 +17,11 @@ import (
 // The file is sealed: a worker that made it shorter would kill the program with
 // SIGBUS. The mapping is not for children that are forked and not executed.
 func makePage() (*page, *os.File, error) {
-	fd, err := unix.MemfdCreate("cutoff page", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	f, err := newMemory("cutoff page", unix.MFD_ALLOW_SEALING)
 	if err != nil {
-		return nil, nil, os.NewSyscallError("memfd_create", err)
+		return nil, nil, err
 	}
-	f := os.NewFile(uintptr(fd), "cutoff page")
+	fd := int(f.Fd())
 	err = unix.Ftruncate(fd, fileSize)
 	if err == nil {
 		_, err = unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_SEAL)
@@ -46,9 +46,11 @@ const fileSize = pageSize + 2*areaSize*haveAreas
 // haveAreas is 1 where the address space has room for areas.
 const haveAreas = int64(^uint(0) >> 63)
 
-// mapAreas maps the memory for large payloads.
+// mapAreas maps the memory for large payloads. A program whose address space
+// is limited needs it for itself.
 func (p *page) mapAreas(fd int) error {
-	if haveAreas == 0 {
+	var limit unix.Rlimit
+	if haveAreas == 0 || unix.Getrlimit(unix.RLIMIT_AS, &limit) != nil || limit.Cur != unix.RLIM_INFINITY {
 		return errors.ErrUnsupported
 	}
 	mem, err := unix.Mmap(fd, pageSize, int(fileSize-pageSize), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_NORESERVE)
@@ -84,8 +86,17 @@ func mapPage(fd int) (*page, error) {
 		return nil, os.NewSyscallError("mmap", err)
 	}
 	_ = unix.Madvise(mem, unix.MADV_DONTFORK) // hygiene only
-	return newPage(mem), nil
+	p := newPage(mem)
+	if !canSleep(&p.word) {
+		p.unmap()
+		return nil, os.NewSyscallError("futex", errors.ErrUnsupported)
+	}
+	return p, nil
 }
+
+// giveBack frees the memory of a part of the file that begins at a page of the
+// machine. A failure leaves it as it is.
+func giveBack(part []byte) { _ = unix.Madvise(part, unix.MADV_REMOVE) }
 
 // unmap gives the memory back. Nobody may use the page any more.
 func (p *page) unmap() {
@@ -96,26 +107,58 @@ func (p *page) unmap() {
 }
 
 const (
-	futexWait = 0 // of futex(2), between processes
-	futexWake = 1
+	futexWait    = 0 // of futex(2), between processes
+	futexWake    = 1
+	futexPrivate = 128 // within this one
 
 	forever time.Duration = -1
+
+	// sleepNap is how long a sleep takes that the kernel does not want to keep.
+	sleepNap = 200 * time.Microsecond
 )
 
-// sleepPage sleeps while the word has this value, at most d.
+// sleepPage sleeps while the word has this value, at most d. It may return
+// early.
 func sleepPage(word *atomic.Uint32, value uint32, d time.Duration) {
+	sleepOn(word, futexWait, value, d)
+}
+
+// wakePage wakes who sleeps on the word. It does not block.
+func wakePage(word *atomic.Uint32) { wakeOn(word, futexWake) }
+
+func sleepOn(word *atomic.Uint32, op uintptr, value uint32, d time.Duration) {
 	var limit *unix.Timespec
 	if d >= 0 {
 		ts := unix.NsecToTimespec(int64(d))
 		limit = &ts
 	}
-	_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWait, uintptr(value),
-		uintptr(unsafe.Pointer(limit)), 0, 0) // whoever wakes looks at the word
+	_, _, errno := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), op, uintptr(value),
+		uintptr(unsafe.Pointer(limit)), 0, 0)
+	switch errno {
+	case 0, unix.EAGAIN, unix.EINTR, unix.ETIMEDOUT:
+		return // whoever wakes looks at the word
+	}
+	// It was allowed when the page was made: a function has locked the worker
+	// in since. Whoever wakes looks again, and must not burn a processor.
+	if d < 0 || d > sleepNap {
+		d = sleepNap
+	}
+	time.Sleep(d)
 }
 
-// wakePage wakes who sleeps on the word. It does not block.
-func wakePage(word *atomic.Uint32) {
-	_, _, _ = unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWake, 1, 0, 0, 0)
+func wakeOn(word *atomic.Uint32, op uintptr) {
+	_, _, _ = unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), op, 1, 0, 0, 0)
+}
+
+// canSleep reports whether the kernel lets two processes wake each other with
+// the word. Some sandboxes know only what Go's runtime does, which is private
+// to a process.
+func canSleep(word *atomic.Uint32) bool {
+	var now unix.Timespec
+	_, _, sleep := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWait,
+		uintptr(word.Load()+1), uintptr(unsafe.Pointer(&now)), 0, 0)
+	_, _, wake := unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWake, 1, 0, 0, 0)
+	return sleep == unix.EAGAIN && wake == 0 // it has another value
 }
 
 // epoch ties Go's monotonic clock, which has no zero that another process

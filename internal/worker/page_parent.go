@@ -3,11 +3,10 @@ package worker
 // This file runs in the program that owns the pool.
 
 import (
-	"errors"
 	"os"
-)
 
-var errNoPage = errors.New("the worker cannot map the memory that it shares with the pool")
+	"github.com/cutoff-run/cutoff/internal/wire"
+)
 
 // openPage makes the worker's page and returns the file that the worker maps
 // it from. Where there is none, all goes over the pipes.
@@ -20,6 +19,9 @@ func (w *Worker) openPage(cfg Config, secret uint64) *os.File {
 	w.page, w.epoch = p, newEpoch()
 	return f
 }
+
+// hasPage reports whether a hello says that the worker has mapped the page.
+func hasPage(hello wire.Frame) bool { return len(hello.Payload) > 1 && hello.Payload[1] != 0 }
 
 // closePage gives the page up. No call may be under way.
 func (w *Worker) closePage() {

@@ -129,13 +129,16 @@ func (w *Worker) spawn(cfg Config, secret uint64) error {
 // read passes on what the worker sends until it is gone.
 func (w *Worker) read() {
 	defer close(w.frames)
-	for {
+	for first := true; ; first = false {
 		f, err := w.conn.Read()
 		if err != nil {
 			if errors.Is(err, wire.ErrGarbled) {
 				w.broken = err
 			}
 			return
+		}
+		if first && !hasPage(f) {
+			w.conn.Share(nil, nil) // nobody writes yet
 		}
 		select {
 		case w.frames <- f:
@@ -157,8 +160,8 @@ func (w *Worker) greet(cfg Config) error {
 		if f.Kind != wire.KindHello || len(f.Payload) < 4 || f.Payload[0] != wire.Version || !bytes.Equal(f.Payload[4:], cfg.Fingerprint) {
 			return ErrOtherProgram
 		}
-		if f.Payload[1] == 0 && w.page != nil {
-			return errNoPage
+		if !hasPage(f) {
+			w.closePage()
 		}
 		return nil
 	case <-cfg.Abort:

@@ -20,57 +20,59 @@ func (a *attempt) quick() bool {
 	if p == nil || a.c.CPU > 0 || a.c.Memory > 0 { // these are measured from before the start
 		return false
 	}
-	posted := time.Now()
+	a.posted = time.Now()
 	a.w.head = wire.AppendCallHead(a.w.head[:0], a.c.Func, a.c.Timeout, a.c.Memory, a.c.Grace > 0)
 	if !p.post(a.w.conn, a.id, a.w.head, a.c.In) {
 		return false
 	}
 	bound := quickBound + time.Duration(len(a.c.In)) // a large one takes its time, less than 1 ns a byte
-	if a.c.Timeout > 0 {
-		bound = min(bound, a.c.Timeout)
+	for _, limit := range [...]time.Duration{a.c.Timeout, a.c.Idle} {
+		if limit > 0 {
+			bound = min(bound, limit)
+		}
 	}
 	p.await(bound)
 	switch phase, begun := p.close(); {
 	case phase == done:
-		a.pageReply(posted)
+		a.pageReply()
 	case phase == left && begun:
-		a.pageStart(posted)
+		a.pageStart()
 	case phase == left:
 		// KindStarted will come.
 	default:
-		a.garbled(posted)
+		a.garbled(wire.ErrGarbled)
 	}
 	return true
 }
 
 // pageReply takes the reply from the page.
-func (a *attempt) pageReply(posted time.Time) {
+func (a *attempt) pageReply() {
 	f, err := a.w.conn.Take(a.w.page.reply)
 	if err != nil || f.Call != a.id {
-		a.garbled(posted)
+		a.garbled(wire.ErrGarbled)
 		return
 	}
 	switch f.Kind {
 	case wire.KindDone, wire.KindError, wire.KindPanic, wire.KindRefused:
 	default:
-		a.garbled(posted)
+		a.garbled(wire.ErrGarbled)
 		return
 	}
 	m, _, err := wire.CutMeter(f.Payload)
 	if err != nil {
-		a.garbled(posted)
+		a.garbled(wire.ErrGarbled)
 		return
 	}
 	now := time.Now()
-	a.start(within(now.Add(-m.Wall), posted, now), a.end.Before)
+	a.start(within(now.Add(-m.Wall), a.posted, now), a.end.Before)
 	a.reply(f, now)
 }
 
 // pageStart takes the start from the page.
-func (a *attempt) pageStart(posted time.Time) {
+func (a *attempt) pageStart() {
 	began, before := a.w.page.account()
 	e := a.w.epoch
-	a.start(within(e.at.Add(time.Duration(began-e.mono)), posted, time.Now()), before)
+	a.start(within(e.at.Add(time.Duration(began-e.mono)), a.posted, time.Now()), before)
 }
 
 // within is t, or the bound that it lies beyond: the worker's account is
@@ -83,22 +85,6 @@ func within(t, from, to time.Time) time.Time {
 		return to
 	}
 	return t
-}
-
-// start notes when the call was taken up.
-func (a *attempt) start(at time.Time, before wire.Meter) {
-	a.end.Started, a.lastSign, a.end.Before = at, at, before
-	if a.c.Started != nil {
-		a.c.Started(at)
-	}
-}
-
-// garbled ends a worker whose page makes no sense. Nobody but the function can
-// have done that, so it has run.
-func (a *attempt) garbled(posted time.Time) {
-	a.start(posted, a.end.Before)
-	a.end.Broken = wire.ErrGarbled
-	a.kill()
 }
 
 // timer is what an attempt asks of an alarm.

@@ -32,7 +32,7 @@ const (
 // need not live on. It goes on taking the worker's messages: a reply that comes
 // meanwhile is a result.
 func (a *attempt) takeStack(mayQuit bool) {
-	if a.w.noStack || a.end.Limit == NoLimit || a.end.Started.IsZero() || a.w.tree.Stopped() {
+	if a.w.noStack || a.end.Limit == NoLimit || a.end.Started.IsZero() || a.end.Broken != nil || a.w.tree.Stopped() {
 		return
 	}
 	before := a.end.Stack // from the polite stop
