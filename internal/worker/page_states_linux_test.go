@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/cutoff-run/cutoff/internal/proc"
 	"github.com/cutoff-run/cutoff/internal/wire"
 )
 
@@ -284,6 +286,37 @@ func resident(t *testing.T, mem []byte) int {
 		n += int(p&1) * size
 	}
 	return n
+}
+
+// TestEachWay cuts a call off, and has others answered at the page, whatever
+// holds the worker's tree, and where both ends have one processor only.
+func TestEachWay(t *testing.T) {
+	for _, l := range proc.Levels() {
+		if l.Err != nil {
+			continue
+		}
+		for _, processors := range []int{1, runtime.GOMAXPROCS(0)} {
+			t.Run(fmt.Sprintf("%s, %d", l.Level, processors), func(t *testing.T) {
+				defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
+				c := config(fmt.Sprintf("GOMAXPROCS=%d", processors))
+				c.Level = l.Level
+				w, err := Start(c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer w.Close()
+				for range 100 {
+					if end := w.Do(Call{Func: "echo", In: []byte("x"), Timeout: bound}); string(end.Body) != "x" {
+						t.Fatalf("%+v", end)
+					}
+				}
+				awaitPage(t, w)
+				if end := w.Do(Call{Func: "spin", Timeout: 50 * time.Millisecond}); end.Limit != TimeoutLimit || !end.Gone || end.Stack == "" {
+					t.Errorf("%+v", end)
+				}
+			})
+		}
+	}
 }
 
 // TestLayout holds the table in the design document.

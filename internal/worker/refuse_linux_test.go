@@ -98,12 +98,21 @@ func TestPageIsThere(t *testing.T) {
 	if (w.page != nil) != want {
 		t.Fatalf("there is a page: %v", !want)
 	}
-	for want { // until the machine leaves it the time
+	if want {
+		awaitPage(t, w)
+	}
+}
+
+// awaitPage calls until a reply comes at the page: until the machine leaves the
+// worker the time.
+func awaitPage(t *testing.T, w *Worker) {
+	t.Helper()
+	for {
 		if end := w.Do(Call{Func: "echo", In: []byte("x"), Timeout: bound}); string(end.Body) != "x" {
 			t.Fatalf("%+v", end)
 		}
 		if w.page.word.Load() == turn(w.page.number, done) {
-			break
+			return
 		}
 	}
 }
