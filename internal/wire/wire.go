@@ -3,8 +3,9 @@
 // It is spoken over two pipes of its own, never over the standard streams,
 // since user code prints: the worker reads requests from one and writes
 // replies to the other. A short way for small calls is a page of memory with a
-// slot for each of the two (see package worker); what lies there is a frame as
-// well. Each message is a frame:
+// slot for each of the two; what lies there is a frame as well. The page's
+// layout, and who may write what when, stand in
+// docs/design/2026-11-22-shared-page.md. Each message is a frame:
 //
 //	offset  size  field
 //	     0     4  length of the payload in bytes, at most MaxPayload
@@ -35,7 +36,8 @@
 //
 // Frames from the worker:
 //
-//	KindHello     first of all: Version (4 bytes), the program's fingerprint
+//	KindHello     first of all: Version (1 byte), 1 if it has mapped the page
+//	              (1 byte), 2 bytes of zero, the program's fingerprint
 //	KindStarted   the call was taken up, its function runs from now on: Meter,
 //	              what the worker has used until now
 //	KindBeat      a sign of life: 8 bytes, the progress as a float64's bits

@@ -195,7 +195,7 @@ func statFile(fd int) openFile {
 	if unix.Fstat(fd, &st) != nil {
 		return openFile{fd: fd}
 	}
-	return openFile{fd, uint64(st.Dev), st.Ino} //nolint:unconvert // it is narrower on some systems
+	return openFile{fd, uint64(st.Dev), st.Ino}
 }
 
 // isOpen reports whether the descriptor still stands for the same file.
