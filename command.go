@@ -150,6 +150,8 @@ func (c Command) Start(ctx context.Context) (*Process, error) {
 		tree:    tree,
 		streams: streams,
 		asked:   make(chan error, 1),
+		pauses:  make(chan pauseRequest),
+		ending:  make(chan struct{}),
 		done:    make(chan struct{}),
 	}
 	streams.start(p.started)

@@ -15,6 +15,7 @@ type alarms struct {
 	idle    *time.Timer
 	look    *time.Timer // when to measure the tree next
 	watch   *proc.Watch
+	paused  time.Time // since when the clocks stand still; zero: they run
 }
 
 func (p *Process) arm() *alarms {
@@ -60,7 +61,7 @@ func (p *Process) await(ctx context.Context) (s stop) {
 		case <-p.tree.Exited():
 			return stop{}
 		case <-ring(a.timeout):
-			s = a.passed(a.timeout, Timeout, p.started, p.limits.Timeout)
+			s = a.passed(a.timeout, Timeout, p.started.Add(p.rested), p.limits.Timeout)
 		case <-ring(a.idle):
 			s = a.passed(a.idle, Idle, p.streams.lastOutput(), p.limits.Idle)
 		case <-ring(a.look):
@@ -71,6 +72,12 @@ func (p *Process) await(ctx context.Context) (s stop) {
 			s = stop{cause: context.Cause(ctx)}
 		case cause := <-p.asked:
 			s = stop{cause: cause}
+		case r := <-p.pauses:
+			if r.stop {
+				r.done <- a.pause()
+			} else {
+				r.done <- a.resume()
+			}
 		}
 	}
 	select {
@@ -116,7 +123,7 @@ func (a *alarms) measured() stop {
 // passes, or passed; zero if there is none.
 func (p *Process) firstDeadline() (d time.Time) {
 	if p.limits.Timeout > 0 {
-		d = p.stall.Moved(p.started.Add(p.limits.Timeout))
+		d = p.stall.Moved(p.started.Add(p.rested + p.limits.Timeout))
 	}
 	if p.limits.Idle > 0 {
 		if i := p.stall.Moved(p.streams.lastOutput().Add(p.limits.Idle)); d.IsZero() || i.Before(d) {

@@ -25,6 +25,9 @@ type Process struct {
 	asked   chan error // why the caller wants it stopped; room for one
 	killed  atomic.Bool
 	stall   deadline.Stall // the supervisor's own lateness
+	pauses  chan pauseRequest
+	rested  time.Duration // how long it was paused until now; of the supervisor
+	ending  chan struct{} // closed when nobody takes pauses any more
 
 	done   chan struct{} // closed when result and err are there
 	result Result
@@ -105,6 +108,7 @@ func (s stop) wanted() bool { return s.limit != "" || s.cause != nil }
 func (p *Process) supervise(ctx context.Context) {
 	defer close(p.done)
 	s := p.await(ctx)
+	close(p.ending)
 	if s.wanted() {
 		grace := p.limits.Grace
 		if errors.Is(s.cause, errKilled) || s.limit == Memory { // which the grace would use to take more

@@ -73,8 +73,9 @@ type Result struct {
 	MemoryBy MemoryBy `json:"memory_by,omitempty"`
 	// Stalled is how late the supervisor came to a deadline because it had
 	// been stopped, starved or asleep with the machine itself. The attempt was
-	// given a fresh chance then, at most as long as its limit. Zero if nothing
-	// of the kind happened.
+	// given a fresh chance then, at most as long as its limit. The time for which
+	// a command was paused is a part of it (Process.Pause). Zero if nothing of
+	// the kind happened.
 	Stalled time.Duration `json:"stalled_ns,omitempty"`
 	// Leaked counts what the attempt left behind when it ended by itself:
 	// processes of a command or of a function, however far they detached

@@ -30,6 +30,8 @@ type CommandRunner struct {
 	// Resources are what each task's processes get of the machine, where the
 	// task does not bring its own. See cutoff.Command.Resources.
 	Resources cutoff.Resources
+	// Pauser can pause the commands. Nil means that nobody does.
+	Pauser *Pauser
 }
 
 // Run implements [Runner].
@@ -40,7 +42,7 @@ func (r CommandRunner) Run(ctx context.Context, a Attempt) (cutoff.Result, error
 		argv = []string{"sh", "-c", t.Cmd}
 	}
 	if len(argv) == 0 || t.Cmd != "" && t.Argv != nil {
-		return cutoff.Result{Outcome: cutoff.NotStarted, ExitCode: -1}, errNoWork
+		return notStarted, errNoWork
 	}
 	cmd := cutoff.Command{
 		Path:   argv[0],
@@ -62,8 +64,17 @@ func (r CommandRunner) Run(ctx context.Context, a Attempt) (cutoff.Result, error
 	if t.Stdin != nil {
 		cmd.Stdin = bytes.NewReader(t.Stdin)
 	}
-	return cmd.Run(ctx)
+	p, err := cmd.Start(ctx)
+	if err != nil {
+		return notStarted, err
+	}
+	r.Pauser.add(p)
+	defer r.Pauser.remove(p)
+	return p.Wait()
 }
+
+// notStarted is the result of an attempt that never ran.
+var notStarted = cutoff.Result{Outcome: cutoff.NotStarted, ExitCode: -1}
 
 // env says in the environment which attempt it is.
 func (a *Attempt) env() []string {

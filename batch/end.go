@@ -104,6 +104,7 @@ func (l *loop) settle(e ended) {
 		l.fail(err)
 	}
 	l.finish(e)
+	l.halt(e)
 }
 
 // finish tells of a task's outcome: on the screen, then in the summary.

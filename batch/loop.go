@@ -32,6 +32,8 @@ type loop struct {
 	timer    *time.Timer      // set to when the next held task is due
 	budget   <-chan time.Time // tells the end of the budget; nil: there is none
 	running  int
+	settled  int64 // tasks that this run has settled
+	halters  []halter
 	stopped  bool // no further attempt starts
 	occurred journal.Occurrences
 	reopened int // tasks of the input that an earlier run left without an outcome
@@ -61,6 +63,9 @@ func newLoop(ctx context.Context, r Runner, opts Options) *loop {
 	}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
 	l.spool = &spool{failed: l.cancel}
+	for _, rule := range opts.Halt {
+		l.halters = append(l.halters, halter{rule: rule})
+	}
 	if opts.Budget > 0 {
 		l.budget = time.After(opts.Budget)
 	}
@@ -116,6 +121,12 @@ func (l *loop) loop() {
 		case <-wake:
 		case <-l.budget:
 			l.outOfBudget()
+		case err := <-l.opts.Stop:
+			if l.stopped {
+				l.fail(err)
+			} else {
+				l.stop(err, false)
+			}
 		case <-done:
 			l.interrupt()
 			done = nil
@@ -150,8 +161,9 @@ func (l *loop) startHeld(noInput bool) <-chan time.Time {
 	return l.timer.C
 }
 
-// stop lets no further attempt start, for this reason.
-func (l *loop) stop(err error) {
+// stop lets no further attempt start, for this reason. With now, what runs is
+// being stopped too.
+func (l *loop) stop(err error, now bool) {
 	if l.err == nil {
 		l.err = err
 	}
@@ -159,7 +171,7 @@ func (l *loop) stop(err error) {
 		return
 	}
 	l.stopped = true
-	l.opts.OnEvent(Event{Kind: Stopping, Err: err})
+	l.opts.OnEvent(Event{Kind: Stopping, Err: err, Running: l.running, Now: now})
 	for _, n := range l.held.takeAll() {
 		l.forgo(n)
 	}
@@ -167,11 +179,11 @@ func (l *loop) stop(err error) {
 
 // interrupt stops the batch because its context has ended. The attempts that
 // run see the same context.
-func (l *loop) interrupt() { l.stop(context.Cause(l.ctx)) }
+func (l *loop) interrupt() { l.stop(context.Cause(l.ctx), true) }
 
-// fail stops the batch, and all that runs, because it cannot do its work.
+// fail stops the batch, and all that runs.
 func (l *loop) fail(err error) {
-	l.stop(err)
+	l.stop(err, true)
 	l.cancel(err)
 }
 

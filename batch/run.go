@@ -49,6 +49,13 @@ type Options struct {
 	// limit of the task's own has passed), nothing further starts, and Run
 	// fails with an error that matches [ErrBudget]. Zero means no end.
 	Budget time.Duration
+	// Halt are rules that end the batch early; the first that applies counts.
+	// Run fails with an error that matches [ErrHalted] then. Nil means none.
+	Halt []Halt
+	// Stop ends the batch gently: when it hands over an error nothing further
+	// starts, what runs is waited for, and Run returns that error. If the batch
+	// is ending already, what runs is stopped. Nil means that only ctx ends it.
+	Stop <-chan error
 	// Stdout and Stderr get the output of the tasks, that of each task's last
 	// attempt in one piece when it has ended. Nil discards it. If writing fails the batch
 	// ends.
@@ -89,6 +96,11 @@ func (o *Options) fill() error {
 	if err := checkPasses(o.Limits.Timeout, o.Passes); err != nil {
 		return err
 	}
+	for i := range o.Halt {
+		if err := o.Halt[i].check(); err != nil {
+			return err
+		}
+	}
 	return checkLimits(o.Limits)
 }
 
@@ -126,6 +138,10 @@ type Event struct {
 	Err error
 	// Wait is how long the task waits for its retry, for Retrying.
 	Wait time.Duration
+	// Running is how many attempts still run, for Stopping, and Now says that
+	// they are being stopped; otherwise they are waited for.
+	Running int
+	Now     bool
 	// NextPass says that it was cut off in a pass that has another behind it,
 	// for Retrying.
 	NextPass bool
@@ -182,6 +198,10 @@ func (s Summary) CutOff() int64 {
 // Run fails if
 //   - ctx ends: what runs is stopped, and the error wraps the context's cause;
 //   - the budget is used up: likewise, and the error matches [ErrBudget];
+//   - Options.Stop hands over an error, which ends the intake: what runs is
+//     waited for, and Run returns that error;
+//   - a rule of Options.Halt applies: what runs is waited for or stopped, as it
+//     says, and the error matches [ErrHalted];
 //   - tasks yields an error, which ends the input: what runs is waited for,
 //     and Run returns that error;
 //   - the journal or the output cannot be written: what runs is stopped. An

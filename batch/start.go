@@ -24,7 +24,7 @@ type numbered struct {
 // take starts the next task of the input, or ends the batch's intake.
 func (l *loop) take(f fed) {
 	if f.err != nil {
-		l.stop(f.err)
+		l.stop(f.err, false)
 		return
 	}
 	if l.stopped {

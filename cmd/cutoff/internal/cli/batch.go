@@ -70,6 +70,7 @@ const batchExample = `  cutoff batch -t 2s -j 4 './solve {}' ::: *.cnf
   cutoff batch --retries 3 --retry-on failed,timeout -t 10s 'curl -sfO {}' :::: urls.txt
   cutoff batch --retries 2 --retry-on memory --memory 1G --retry-scale 2 './solve {}' ::: *.cnf
   cutoff batch --budget 8h -t 10m --journal night.jsonl './solve {}' :::: list.txt
+  cutoff batch --halt now,fail=1 'make -C {}' ::: */
   cutoff batch --nice 10 --cpus 2-3 --nofile 256 'make -C {}' ::: */
   cutoff batch --jsonl -j 8 < tasks.jsonl`
 
@@ -79,6 +80,7 @@ type batchOptions struct {
 	passes    []time.Duration
 	retry     retryFlags
 	budget    time.Duration
+	halt      haltFlag
 	slots     int
 	file      string
 	colsep    string
@@ -120,6 +122,7 @@ func batchCommand(o *batchOptions) *cobra.Command {
 	addRetryFlags(cmd, &o.retry)
 	addResourceFlags(cmd, &o.resources)
 	f.Var((*limitFlag)(&o.budget), "budget", "end the whole batch after this time, with all that runs")
+	f.Var(&o.halt, "halt", "end the batch early, as in soon,fail=10 or now,timeout=50%: so many tasks ended so, what runs is waited for (soon) or cut off (now)")
 	f.IntVarP(&o.slots, "jobs", "j", 0, "how many tasks run at a time (default one for each processor)")
 	f.StringVarP(&o.file, "arg-file", "a", "", "read the lines of `FILE` (- is standard input)")
 	f.StringVar(&o.colsep, "colsep", "", "split lines into columns at this regular `EXPRESSION`")
@@ -210,7 +213,7 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 	if o.slots == 0 {
 		o.slots = runtime.GOMAXPROCS(0)
 	}
-	opts := batch.Options{Slots: o.slots, Limits: o.limits, Passes: o.passes, Retry: o.retry.rule(), Budget: o.budget, KeepOrder: o.order, Tag: o.tag, Finite: src.finite}
+	opts := batch.Options{Slots: o.slots, Limits: o.limits, Passes: o.passes, Retry: o.retry.rule(), Budget: o.budget, Halt: o.halt, KeepOrder: o.order, Tag: o.tag, Finite: src.finite}
 	view, err := o.view(&opts)
 	if err != nil {
 		return err
@@ -221,16 +224,21 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 		if view != nil {
 			view.Event(e)
 		}
+		tellStopping(opts.Stderr, e)
 	}
 	closeFiles, err := o.openFiles(&opts)
 	if err != nil {
 		closeView(view)
 		return err
 	}
-	ctx, release := interruptible(ctx)
+	ctx, stop, release := interruptible(ctx)
 	defer release()
+	opts.Stop = stop
 	o.lookAhead(src.ahead, opts).tell(os.Stderr, view)
-	runner := batch.CommandRunner{Leftovers: cutoff.Leftovers(o.left), Containment: string(o.level), Resources: o.resources}
+	runner := batch.CommandRunner{
+		Leftovers: cutoff.Leftovers(o.left), Containment: string(o.level), Resources: o.resources, Pauser: new(batch.Pauser),
+	}
+	defer pausable(runner.Pauser)()
 	sum, err := batch.Run(ctx, runner, tasks, opts)
 	closeView(view)
 	if cerr := closeFiles(); err == nil {

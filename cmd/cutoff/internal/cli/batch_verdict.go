@@ -140,6 +140,21 @@ func (t *tally) verdict(sum batch.Summary, rest bool) string {
 	return b.String()
 }
 
+// tellStopping says that a batch is ending and waits for what runs.
+func tellStopping(w io.Writer, e batch.Event) {
+	if e.Kind == batch.Stopping && !e.Now && e.Running > 0 {
+		fmt.Fprintf(w, "cutoff: %s: nothing further starts, %s on to the end; Ctrl-C cuts off\n",
+			strings.ToLower(stopReason(e.Err)), goOn(e.Running))
+	}
+}
+
+func goOn(n int) string {
+	if n == 1 {
+		return "1 task goes"
+	}
+	return progress.Count(int64(n)) + " tasks go"
+}
+
 // stopReason says in a word or two why a batch stopped.
 func stopReason(err error) string {
 	var bad *inputError
@@ -148,12 +163,19 @@ func stopReason(err error) string {
 		return "INTERRUPTED"
 	case errors.As(err, &bad):
 		return "STOPPED at bad input"
+	case errors.Is(err, batch.ErrHalted):
+		return "HALTED: " + haltReason(err)
 	case errors.Is(err, batch.ErrBudget):
 		return "OUT OF TIME: the budget is used up"
 	case isClosedPipe(err):
 		return "STOPPED because standard output was closed"
 	}
 	return "STOPPED"
+}
+
+// haltReason is what a rule of --halt says, without the sentinel before it.
+func haltReason(err error) string {
+	return strings.TrimPrefix(err.Error(), batch.ErrHalted.Error()+": ")
 }
 
 // isClosedPipe reports whether nobody reads our output any more.
@@ -169,10 +191,8 @@ func batchStatus(sum batch.Summary, err error) error {
 		return exitError{code: exitInterrupted}
 	case errors.As(err, &bad):
 		return exitError{exitUsage, bad}
-	case errors.Is(err, batch.ErrBudget) && sum.Outcomes[cutoff.Failed]+sum.Outcomes[cutoff.Crashed] == 0:
-		return exitError{code: exitCutOff}
-	case errors.Is(err, batch.ErrBudget):
-		return exitError{code: exitFailed}
+	case errors.Is(err, batch.ErrBudget), errors.Is(err, batch.ErrHalted):
+		return endedEarly(sum, err)
 	case isClosedPipe(err):
 		return exitError{code: exitSignalBase + int(syscall.SIGPIPE)} // as the signal would have ended us
 	case err != nil:
@@ -183,4 +203,14 @@ func batchStatus(sum batch.Summary, err error) error {
 		return exitError{code: exitCutOff}
 	}
 	return nil
+}
+
+// endedEarly is the exit status of a batch that its own rules ended. What did
+// not come to its end for that is not held against it beside what failed.
+func endedEarly(sum batch.Summary, err error) error {
+	failed := sum.Outcomes[cutoff.Failed]+sum.Outcomes[cutoff.Crashed] > 0
+	if failed || sum.CutOff() == 0 && errors.Is(err, batch.ErrHalted) {
+		return exitError{code: exitFailed}
+	}
+	return exitError{code: exitCutOff}
 }

@@ -23,6 +23,9 @@ func unblockAlarm() {}
 // SIGTSTP cannot be taken off here.
 func stopSelf() { _ = unix.Kill(unix.Getpid(), unix.SIGSTOP) }
 
+// suspendSelf is the same here.
+func suspendSelf() { stopSelf() }
+
 // dieOf ends this process by the signal if the runtime has a way to, without a
 // core dump of ours beside the command's. Otherwise it returns.
 func dieOf(sig syscall.Signal) {

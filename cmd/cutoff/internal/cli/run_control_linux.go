@@ -58,6 +58,11 @@ func raise(sig syscall.Signal) {
 // stopSelf stops this process as Ctrl-Z does.
 func stopSelf() { raise(syscall.SIGTSTP) }
 
+// suspendSelf stops this process whether or not there is a shell to continue it:
+// the kernel takes SIGTSTP for a mistake where there is none. It has happened
+// when suspendSelf returns.
+func suspendSelf() { raise(syscall.SIGSTOP) }
+
 // dieOf ends this process by the signal, without a core dump of ours beside
 // the command's. It returns if that cannot be (process 1 of a PID namespace).
 func dieOf(sig syscall.Signal) {
