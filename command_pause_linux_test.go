@@ -39,7 +39,7 @@ func TestPause(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer p.Kill()
+		t.Cleanup(p.Kill)
 		up.wait(1)
 		if err := errors.Join(p.Pause(), p.Pause()); err != nil {
 			t.Fatal(err)

@@ -62,6 +62,17 @@ func (p *Process) Alive() bool {
 	}
 }
 
+// Snapshot looks at the command's process tree as it is now, without stopping
+// it, and returns a table of pid, state, processor time, what the process waits
+// for, and the command line, as Result.Stack has it. It takes at most 50 ms and
+// is empty where nothing could be seen in time, or nothing runs any more.
+func (p *Process) Snapshot() string {
+	if !p.Alive() {
+		return ""
+	}
+	return p.tree.Snapshot().String()
+}
+
 // Terminate stops the command as canceling its context would: politely, then
 // by force after Limits.Grace. It does not wait.
 func (p *Process) Terminate() { p.ask(errTerminated) }

@@ -30,8 +30,9 @@ type CommandRunner struct {
 	// Resources are what each task's processes get of the machine, where the
 	// task does not bring its own. See cutoff.Command.Resources.
 	Resources cutoff.Resources
-	// Pauser can pause the commands. Nil means that nobody does.
-	Pauser *Pauser
+	// Commands gets to know what runs, to pause it or to look at it. Nil means
+	// that nobody does.
+	Commands *Commands
 }
 
 // Run implements [Runner].
@@ -68,8 +69,8 @@ func (r CommandRunner) Run(ctx context.Context, a Attempt) (cutoff.Result, error
 	if err != nil {
 		return notStarted, err
 	}
-	r.Pauser.add(p)
-	defer r.Pauser.remove(p)
+	r.Commands.add(p, a)
+	defer r.Commands.remove(p)
 	return p.Wait()
 }
 

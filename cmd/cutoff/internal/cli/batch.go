@@ -236,10 +236,11 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 	opts.Stop = stop
 	o.lookAhead(src.ahead, opts).tell(os.Stderr, view)
 	runner := batch.CommandRunner{
-		Leftovers: cutoff.Leftovers(o.left), Containment: string(o.level), Resources: o.resources, Pauser: new(batch.Pauser),
+		Leftovers: cutoff.Leftovers(o.left), Containment: string(o.level), Resources: o.resources, Commands: new(batch.Commands),
 	}
-	defer pausable(runner.Pauser)()
+	letGo := control(runner.Commands, view)
 	sum, err := batch.Run(ctx, runner, tasks, opts)
+	letGo()
 	closeView(view)
 	if cerr := closeFiles(); err == nil {
 		err = cerr

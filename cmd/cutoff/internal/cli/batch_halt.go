@@ -50,7 +50,7 @@ func (f *haltFlag) Set(s string) error {
 // parseHalt reads one condition: "fail=10", "timeout=50%".
 func parseHalt(rule string) (h batch.Halt, err error) {
 	what, number, _ := strings.Cut(rule, "=")
-	if h.Outcomes, err = haltWords()[what], nil; h.Outcomes == nil {
+	if h.Outcomes = haltWords()[what]; h.Outcomes == nil {
 		return h, fmt.Errorf("%s is nothing that can be counted: there are fail, cutoff, failed, crashed, notstarted, %s", quote(what), strings.Join(cutOffs(), ", "))
 	}
 	if percent, ok := strings.CutSuffix(number, "%"); ok {

@@ -16,6 +16,12 @@ var otherTerminating = []syscall.Signal{
 	unix.SIGSYS, unix.SIGVTALRM, unix.SIGPROF, unix.SIGIO,
 }
 
+// The requests of termios(4).
+const (
+	getTermios = unix.TIOCGETA
+	setTermios = unix.TIOCSETA
+)
+
 // unblockAlarm does nothing: there is no way to a thread's mask here.
 func unblockAlarm() {}
 

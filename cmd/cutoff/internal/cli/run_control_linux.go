@@ -24,6 +24,12 @@ func signalSet(sig syscall.Signal) *unix.Sigset_t {
 	return &set
 }
 
+// The requests of termios(3).
+const (
+	getTermios = unix.TCGETS
+	setTermios = unix.TCSETS
+)
+
 // unblockAlarm spares the command a mask that our parent left us: a blocked
 // alarm would disable its own time-outs. The calling thread starts it.
 func unblockAlarm() {

@@ -47,8 +47,9 @@ type View struct {
 	running  map[int64]running
 	waiting  map[int64]struct{} // to run again
 	stopping bool
-	reason   string // of the last task that did not start
-	open     bool   // the last line on the terminal is a task's and not ended
+	reason   string    // of the last task that did not start
+	open     bool      // the last line on the terminal is a task's and not ended
+	hidden   time.Time // since when the program is stopped; zero: it is not
 }
 
 // mode is how a view shows what it knows.
@@ -92,6 +93,9 @@ func start(v *View, every time.Duration) *View {
 	go v.tick(every)
 	return v
 }
+
+// IsLive reports whether the view stands on a terminal.
+func (v *View) IsLive() bool { return v.how == modeLive }
 
 // Expect tells how many tasks there are, and when the batch ends at the
 // latest. Zero stands for what is not known. It reports whether the view shows
@@ -220,7 +224,7 @@ func (v *View) show() {
 		v.print("cutoff: " + v.status() + "\n")
 	case v.how == modeJSON:
 		v.print(v.json(now))
-	case !v.open: // never into the middle of a task's line
+	case !v.open && v.hidden.IsZero(): // never into the middle of a task's line
 		columns, rows := v.size()
 		v.screen.draw(v.frame(now, columns-1, rows-1), columns)
 	}
@@ -279,6 +283,29 @@ func (v *View) shown() []counted {
 		{v.counts[cutoff.Crashed], "crashed"},
 		{v.counts[cutoff.Canceled], "canceled"},
 		{v.counts[cutoff.NotStarted], "not started"},
+	}
+}
+
+// Hide is for the time when the program and its tasks are stopped: it takes the
+// view's lines off the terminal.
+func (v *View) Hide() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.hidden = time.Now()
+	if v.how == modeLive {
+		v.clear()
+	}
+}
+
+// Show is the end of Hide. The time between counts for no task.
+func (v *View) Show() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	away := time.Since(v.hidden)
+	v.hidden = time.Time{}
+	for seq, r := range v.running {
+		r.since = r.since.Add(away)
+		v.running[seq] = r
 	}
 }
 

@@ -227,6 +227,30 @@ func TestLiveEnds(t *testing.T) {
 	})
 }
 
+// While the program is stopped the terminal is the shell's, and no task's time
+// goes on.
+func TestLiveHidden(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var tty bytes.Buffer
+		v := progress.Live(&tty, progress.Terminal{Size: func() (int, int) { return 80, 24 }})
+		defer v.Close()
+		v.Event(started(1, "slow"))
+		time.Sleep(5 * time.Second)
+		v.Hide()
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if got := show(t, tty.String()); got != "" {
+			t.Errorf("the terminal shows %q", got)
+		}
+		v.Show()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := show(t, tty.String()); !strings.Contains(got, " 6.00 s of 1 min 0 s") {
+			t.Errorf("the terminal shows %q", got)
+		}
+	})
+}
+
 // A terminal that became narrower has wrapped what stood on it.
 func TestLiveWrapped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,0 +1,101 @@
+package batch
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cutoff-run/cutoff"
+)
+
+// Commands are those of a [CommandRunner] that run now. The zero value is
+// ready; its methods may be called by several goroutines.
+type Commands struct {
+	mu      sync.Mutex
+	paused  bool
+	running map[*cutoff.Process]begun
+}
+
+// begun is an attempt that has started.
+type begun struct {
+	attempt Attempt
+	at      time.Time
+}
+
+// Pause pauses what runs, and what starts until Continue, and their clocks with
+// them: see cutoff.Process.Pause. The batch itself goes on, and so do its
+// budget and the waits of its retries.
+func (c *Commands) Pause() error { return c.set(true) }
+
+// Continue lets everything go on.
+func (c *Commands) Continue() error { return c.set(false) }
+
+func (c *Commands) set(paused bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.paused = paused
+	var errs []error
+	for p := range c.running {
+		if paused {
+			errs = append(errs, p.Pause())
+		} else {
+			errs = append(errs, p.Continue())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// CommandState is what a command does at a moment.
+type CommandState struct {
+	Attempt Attempt
+	Started time.Time
+	// Tree is its process tree as a table: see cutoff.Process.Snapshot. It is
+	// empty if the command was just ending.
+	Tree string
+}
+
+// States looks at all that runs, what has run longest first. Each look takes at
+// most 50 ms.
+func (c *Commands) States() []CommandState {
+	c.mu.Lock()
+	procs := make([]*cutoff.Process, 0, len(c.running))
+	states := map[*cutoff.Process]CommandState{}
+	for p, b := range c.running {
+		procs = append(procs, p)
+		states[p] = CommandState{Attempt: b.attempt, Started: b.at}
+	}
+	c.mu.Unlock()
+	slices.SortFunc(procs, func(a, b *cutoff.Process) int { return states[a].Started.Compare(states[b].Started) })
+	list := make([]CommandState, len(procs))
+	for i, p := range procs {
+		list[i] = states[p]
+		list[i].Tree = p.Snapshot()
+	}
+	return list
+}
+
+// add takes a command that has started. Nil Commands take none.
+func (c *Commands) add(p *cutoff.Process, a Attempt) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.running == nil {
+		c.running = map[*cutoff.Process]begun{}
+	}
+	c.running[p] = begun{a, time.Now()}
+	if c.paused {
+		_ = p.Pause() // as good as Pause itself: best effort
+	}
+}
+
+func (c *Commands) remove(p *cutoff.Process) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.running, p)
+}
