@@ -58,7 +58,7 @@ func Latest(tasks iter.Seq2[Task, error], opts Options) (time.Duration, bool) {
 // and then the longest of them. (It runs in several attempts one after the
 // other, which changes nothing.)
 func (o *Options) longest(tasks iter.Seq2[Task, error]) (time.Duration, bool) {
-	if tasks == nil || o.Retry.Max > 0 && o.Retry.Backoff != nil {
+	if tasks == nil || o.Hold != nil || o.Resize != nil || o.Retry.Max > 0 && o.Retry.Backoff != nil {
 		return 0, false
 	}
 	var n, all, most time.Duration
@@ -74,7 +74,8 @@ func (o *Options) longest(tasks iter.Seq2[Task, error]) (time.Duration, bool) {
 	}
 	slots := time.Duration(o.Slots)
 	rounds := times((n+slots-1)/slots, most)
-	return min(rounds, add((all-most)/slots, most)), true
+	attempts := times(n, time.Duration(1+len(o.Passes)+o.Retry.Max))
+	return add(min(rounds, add((all-most)/slots, most)), times(attempts, o.Delay)), true
 }
 
 // longestTask returns how long all attempts of a task take at the most.

@@ -31,6 +31,8 @@ type loop struct {
 	held     held
 	timer    *time.Timer      // set to when the next held task is due
 	budget   <-chan time.Time // tells the end of the budget; nil: there is none
+	room     int              // how many attempts may run
+	pause    time.Time        // before which none starts
 	running  int
 	settled  int64 // tasks that this run has settled
 	halters  []halter
@@ -58,6 +60,7 @@ func newLoop(ctx context.Context, r Runner, opts Options) *loop {
 		ends:    make(chan ended),
 		held:    held{passes: make([][]*numbered, len(opts.Passes))},
 		timer:   time.NewTimer(0),
+		room:    opts.Slots,
 		printer: newPrinter(opts),
 		sum:     Summary{Started: time.Now(), Outcomes: map[cutoff.Outcome]int64{}},
 	}
@@ -93,7 +96,7 @@ func (l *loop) loop() {
 	input, done := l.input, l.ctx.Done()
 	for {
 		wanted := input != nil && l.wantsMore()
-		wake := l.startHeld(!wanted)
+		ready := l.startHeld(!wanted)
 		if l.stopped && !l.opts.Finite {
 			input = nil
 		}
@@ -101,7 +104,7 @@ func (l *loop) loop() {
 			return
 		}
 		from := input
-		if !l.stopped && (!wanted || !l.hasRoom()) {
+		if !l.stopped && (!wanted || !ready) {
 			from = nil
 		}
 		select {
@@ -118,15 +121,13 @@ func (l *loop) loop() {
 			}
 		case e := <-l.ends:
 			l.end(e)
-		case <-wake:
+		case <-l.wake():
+		case n, ok := <-l.opts.Resize:
+			l.resize(n, ok)
 		case <-l.budget:
 			l.outOfBudget()
-		case err := <-l.opts.Stop:
-			if l.stopped {
-				l.fail(err)
-			} else {
-				l.stop(err, false)
-			}
+		case err, ok := <-l.opts.Stop:
+			l.asked(err, ok)
 		case <-done:
 			l.interrupt()
 			done = nil
@@ -134,30 +135,75 @@ func (l *loop) loop() {
 	}
 }
 
+// resize takes a word of Options.Resize; it is not ok if that was closed.
+func (l *loop) resize(n int, ok bool) {
+	if !ok {
+		l.opts.Resize = nil
+		return
+	}
+	l.room = n
+}
+
+// asked takes a word of Options.Stop; it is not ok if that was closed.
+func (l *loop) asked(why error, ok bool) {
+	switch {
+	case !ok:
+		l.opts.Stop = nil
+	case l.stopped:
+		l.fail(why)
+	default:
+		l.stop(why, false)
+	}
+}
+
 // wantsMore reports whether the next task of the input may come: not while too
 // many wait for an earlier one's output, or to run again.
 func (l *loop) wantsMore() bool { return !l.printer.full(l.seq+1) && !l.held.full() }
 
-// hasRoom reports whether an attempt may start.
-func (l *loop) hasRoom() bool { return !l.stopped && l.running < l.opts.Slots }
-
-// startHeld starts tasks that wait to run again, as far as they are due and
-// there is room: they come before those of the input. Those of a later pass
-// come when nothing is to be had of the input. It returns what tells when the
-// next one is due, nil if it cannot start then.
-func (l *loop) startHeld(noInput bool) <-chan time.Time {
-	for l.hasRoom() {
+// startHeld starts tasks that wait to run again, as far as they are due and an
+// attempt may start: they come before those of the input. Those of a later
+// pass come when nothing is to be had of the input. It reports whether another
+// attempt may start.
+func (l *loop) startHeld(noInput bool) bool {
+	for l.ready() {
 		n := l.held.take(noInput)
 		if n == nil {
-			break
+			return true
 		}
 		l.begin(n)
 	}
-	due, ok := l.held.next()
+	return false
+}
+
+// hasRoom reports whether there is a slot for an attempt.
+func (l *loop) hasRoom() bool { return !l.stopped && l.running < l.room }
+
+// ready reports whether an attempt may start now.
+func (l *loop) ready() bool {
+	if !l.hasRoom() || !l.pause.IsZero() && time.Now().Before(l.pause) {
+		return false
+	}
+	if l.opts.Hold != nil {
+		if wait := l.opts.Hold(); wait > 0 {
+			l.pause = time.Now().Add(wait)
+			return false
+		}
+	}
+	return true
+}
+
+// wake returns what tells when an attempt may start that could not before: at
+// the end of a pause, or when the next retry is due. It is nil if neither is
+// to come.
+func (l *loop) wake() <-chan time.Time {
+	at, ok := l.held.next()
+	if now := time.Now(); l.pause.After(now) {
+		at, ok = l.pause, true
+	}
 	if !ok || !l.hasRoom() {
 		return nil
 	}
-	l.timer.Reset(time.Until(due))
+	l.timer.Reset(time.Until(at))
 	return l.timer.C
 }
 

@@ -16,6 +16,16 @@ import (
 type Options struct {
 	// Slots is how many tasks run at a time. Zero means one for each processor.
 	Slots int
+	// Resize changes that number while the batch runs: each that it hands over
+	// counts from then on, also zero, which lets nothing start. What runs
+	// already goes on. Nil means that nobody does.
+	Resize <-chan int
+	// Delay is the least time between two starts. Zero means none.
+	Delay time.Duration
+	// Hold is asked right before an attempt starts, by the goroutine that owns
+	// the batch: a positive time means not now, and that it will be asked again
+	// after that time. Nil means that nothing holds a start up.
+	Hold func() time.Duration
 	// Limits bound each attempt, where the task does not bring its own. Zero
 	// limits are none.
 	Limits cutoff.Limits
@@ -86,6 +96,9 @@ func (o *Options) fill() error {
 	}
 	if o.OnEvent == nil {
 		o.OnEvent = func(Event) {}
+	}
+	if o.Delay < 0 {
+		return fmt.Errorf("batch: Options.Delay is negative (%v): use a positive time, or zero for none", o.Delay)
 	}
 	if o.Budget < 0 {
 		return fmt.Errorf("batch: Options.Budget is negative (%v): use a positive time, or zero for none", o.Budget)

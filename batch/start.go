@@ -1,8 +1,10 @@
 package batch
 
 import (
+	"container/heap"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/cutoff-run/cutoff"
 	"github.com/cutoff-run/cutoff/journal"
@@ -47,6 +49,10 @@ func (l *loop) take(f fed) {
 	}
 	if pass := l.pass(n); pass > 0 {
 		l.held.addToPass(pass, n)
+		return
+	}
+	if l.opts.Hold != nil && !l.ready() { // the input came late
+		l.held.addAt(time.Now(), n)
 		return
 	}
 	l.begin(n)
@@ -117,6 +123,9 @@ func (l *loop) begin(n *numbered) {
 		l.sum.Retries++
 	}
 	l.running++
+	if l.opts.Delay > 0 {
+		l.pause = time.Now().Add(l.opts.Delay)
+	}
 	l.start(n)
 }
 
@@ -152,20 +161,34 @@ func (l *loop) journalStarted(t journal.Task, number int) error {
 }
 
 // slots are the places that attempts run in. They are numbered as they are
-// first needed: a batch may allow far more than it ever uses.
+// first needed: a batch may allow far more than it ever uses. The lowest free
+// one is taken, so that none is above the number of those that may run.
 type slots struct {
-	free []int // that are free again
+	free []int // that are free again; a heap
 	used int   // the slots up to this one have been in use
 }
 
 func (s *slots) take() int {
-	if n := len(s.free); n > 0 {
-		slot := s.free[n-1]
-		s.free = s.free[:n-1]
-		return slot
+	if len(s.free) > 0 {
+		return heap.Pop((*lowest)(&s.free)).(int)
 	}
 	s.used++
 	return s.used
 }
 
-func (s *slots) give(slot int) { s.free = append(s.free, slot) }
+func (s *slots) give(slot int) { heap.Push((*lowest)(&s.free), slot) }
+
+// lowest is a heap of numbers.
+type lowest []int
+
+func (h lowest) Len() int           { return len(h) }
+func (h lowest) Less(i, j int) bool { return h[i] < h[j] }
+func (h lowest) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *lowest) Push(x any)        { *h = append(*h, x.(int)) }
+
+func (h *lowest) Pop() any {
+	old := *h
+	last := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return last
+}

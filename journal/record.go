@@ -62,8 +62,11 @@ type Header struct {
 	Cores int    `json:"cores"`
 	// Containment names the means that held the tasks: "cgroup", "sweep", ….
 	Containment string `json:"containment,omitempty"`
-	// Slots is how many tasks ran at a time.
+	// Slots is how many tasks ran at a time, to begin with.
 	Slots int `json:"slots"`
+	// Seed is that of the random order which the tasks were brought into, or
+	// zero if they run in the order of the input.
+	Seed int64 `json:"seed,omitempty"`
 	// Limits are those of every task that does not bring its own.
 	Limits cutoff.Limits `json:"limits"`
 	// Sync says when records reached the disk: "always", "group" or "off".

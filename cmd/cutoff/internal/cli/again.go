@@ -157,6 +157,7 @@ func recordedBy(path string, h *journal.Header) (*recorded, error) {
 		if err := o.check(cmd); err != nil {
 			return nil, badHeader(path, err)
 		}
+		o.pace.seed = h.Seed
 		return &recorded{o: o, args: args, dir: h.Dir}, nil
 	case "rerun":
 		o := new(rerunOptions)

@@ -7,7 +7,6 @@ import (
 	"iter"
 	"os"
 	"regexp"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -71,6 +70,8 @@ const batchExample = `  cutoff batch -t 2s -j 4 './solve {}' ::: *.cnf
   cutoff batch --retries 2 --retry-on memory --memory 1G --retry-scale 2 './solve {}' ::: *.cnf
   cutoff batch --budget 8h -t 10m --journal night.jsonl './solve {}' :::: list.txt
   cutoff batch --halt now,fail=1 'make -C {}' ::: */
+  cutoff batch -j 200% --delay 0.1s --load 80% --memfree 2G 'convert {} {.}.png' ::: *.svg
+  cutoff batch --shuf --jobs-file jobs --journal run.jsonl './solve {}' ::: *.cnf
   cutoff batch --nice 10 --cpus 2-3 --nofile 256 'make -C {}' ::: */
   cutoff batch --jsonl -j 8 < tasks.jsonl`
 
@@ -81,7 +82,7 @@ type batchOptions struct {
 	retry     retryFlags
 	budget    time.Duration
 	halt      haltFlag
-	slots     int
+	pace      paceFlags
 	file      string
 	colsep    string
 	jsonl     bool
@@ -123,7 +124,7 @@ func batchCommand(o *batchOptions) *cobra.Command {
 	addResourceFlags(cmd, &o.resources)
 	f.Var((*limitFlag)(&o.budget), "budget", "end the whole batch after this time, with all that runs")
 	f.Var(&o.halt, "halt", "end the batch early, as in soon,fail=10 or now,timeout=50%: so many tasks ended so, what runs is waited for (soon) or cut off (now)")
-	f.IntVarP(&o.slots, "jobs", "j", 0, "how many tasks run at a time (default one for each processor)")
+	addPaceFlags(cmd, &o.pace)
 	f.StringVarP(&o.file, "arg-file", "a", "", "read the lines of `FILE` (- is standard input)")
 	f.StringVar(&o.colsep, "colsep", "", "split lines into columns at this regular `EXPRESSION`")
 	f.BoolVar(&o.jsonl, "jsonl", false, "the lines are tasks in JSON")
@@ -152,8 +153,8 @@ func addLimitFlags(cmd *cobra.Command, l *cutoff.Limits, passes *[]time.Duration
 
 // check refuses flags that contradict each other or cannot be.
 func (o *batchOptions) check(cmd *cobra.Command) error {
-	if cmd.Flags().Changed("jobs") && o.slots < 1 {
-		return usagef("-j %d: at least one task must run at a time", o.slots)
+	if err := o.pace.check(cmd); err != nil {
+		return err
 	}
 	if _, err := proc.Find(proc.Level(o.level)); err != nil {
 		return err // rather than to tell it of every task
@@ -207,13 +208,14 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 	for _, f := range o.again.filters {
 		tasks = f.of(tasks)
 	}
+	tasks = o.pace.order(tasks)
 	if o.dryRun {
 		return dryRun(os.Stdout, tasks)
 	}
-	if o.slots == 0 {
-		o.slots = runtime.GOMAXPROCS(0)
+	opts := batch.Options{Delay: o.pace.delay, Limits: o.limits, Passes: o.passes, Retry: o.retry.rule(), Budget: o.budget, Halt: o.halt, KeepOrder: o.order, Tag: o.tag, Finite: src.finite}
+	if opts.Slots, err = o.pace.slots(); err != nil {
+		return err
 	}
-	opts := batch.Options{Slots: o.slots, Limits: o.limits, Passes: o.passes, Retry: o.retry.rule(), Budget: o.budget, Halt: o.halt, KeepOrder: o.order, Tag: o.tag, Finite: src.finite}
 	view, err := o.view(&opts)
 	if err != nil {
 		return err
@@ -226,6 +228,11 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 		}
 		tellStopping(opts.Stderr, e)
 	}
+	opts.Hold, err = o.pace.hold(opts.Stderr)
+	if err != nil {
+		closeView(view)
+		return err
+	}
 	closeFiles, err := o.openFiles(&opts)
 	if err != nil {
 		closeView(view)
@@ -234,6 +241,10 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 	ctx, stop, release := interruptible(ctx)
 	defer release()
 	opts.Stop = stop
+	o.pace.tellSeed(os.Stderr)
+	var resized func()
+	opts.Resize, resized = o.pace.resized(opts.Stderr, opts.Slots)
+	defer resized()
 	o.lookAhead(src.ahead, opts).tell(os.Stderr, view)
 	runner := batch.CommandRunner{
 		Leftovers: cutoff.Leftovers(o.left), Containment: string(o.level), Resources: o.resources, Commands: new(batch.Commands),
@@ -348,7 +359,7 @@ func (o *batchOptions) openJournal(opts *batch.Options) (err error) {
 		return err
 	}
 	header := journal.Header{
-		Program: "cutoff " + version(), Argv: o.again.argv, Slots: opts.Slots, Limits: opts.Limits,
+		Program: "cutoff " + version(), Argv: o.again.argv, Slots: opts.Slots, Seed: o.pace.seed, Limits: opts.Limits,
 		Containment: string(level),
 	}
 	with := journal.Options{Sync: journal.SyncMode(o.sync)}

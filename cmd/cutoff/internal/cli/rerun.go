@@ -40,7 +40,7 @@ type rerunOptions struct {
 	only    []string
 	limits  cutoff.Limits
 	passes  []time.Duration
-	slots   int
+	jobs    string
 	journal string
 	sync    string
 	dryRun  bool
@@ -83,7 +83,7 @@ func rerunCommand(o *rerunOptions) *cobra.Command {
 	f := cmd.Flags()
 	f.StringSliceVar(&o.only, "only", cutOffs(), "run the tasks with these `OUTCOMES` again")
 	addLimitFlags(cmd, &o.limits, &o.passes)
-	f.IntVarP(&o.slots, "jobs", "j", 0, "how many tasks run at a time (default as in the batch)")
+	f.StringVarP(&o.jobs, "jobs", "j", "", "how many tasks run at a time: `N`, N% of the processors, or +N above their number (default as in the batch)")
 	f.StringVar(&o.journal, "journal", "", "record every task in a new `FILE` (default JOURNAL with .rerun-N in its name)")
 	f.StringVar(&o.sync, "sync", "", "when records are forced to the disk: always, group or off (default as in the batch)")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "print the commands and run nothing")
@@ -97,8 +97,8 @@ func (o *rerunOptions) check(cmd *cobra.Command) error {
 			return usagef("--only %s: there are %s", quote(word), strings.Join(outcomes, ", "))
 		}
 	}
-	if cmd.Flags().Changed("jobs") && o.slots < 1 {
-		return usagef("-j %d: at least one task must run at a time", o.slots)
+	if _, err := (&paceFlags{jobs: o.jobs}).slots(); err != nil {
+		return err
 	}
 	if o.sync == "" {
 		return nil
@@ -161,8 +161,8 @@ func (o *rerunOptions) recorded(path string) (*recorded, error) {
 	if o.sync != "" {
 		j.o.sync = o.sync
 	}
-	if o.slots > 0 {
-		j.o.slots = o.slots
+	if o.jobs != "" {
+		j.o.pace.jobs, j.o.pace.jobsFile = o.jobs, ""
 	}
 	return j, nil
 }
