@@ -135,6 +135,7 @@ func (c Command) Start(ctx context.Context) (*Process, error) {
 		Files: streams.files[:],
 
 		Resources: proc.Resources(c.Resources),
+		Memory:    c.Limits.Memory,
 
 		MayLive: c.Leftovers == LeaveLeftovers,
 	})

@@ -79,6 +79,8 @@ func newEngine(o PoolOptions) (*engine, error) {
 		Bound:       o.StartTimeout,
 		Abort:       e.abort,
 		Spin:        o.Spin,
+
+		LimitsMemory: o.Limits.Memory > 0,
 	}
 	level, err := proc.Find(proc.Level(o.Containment))
 	if err != nil {

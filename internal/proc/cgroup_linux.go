@@ -35,12 +35,16 @@ func (c *cgroupParent) start(s Spec) (*Tree, error) {
 	if err := unix.Mkdir(h.dir, 0o755); err != nil {
 		return nil, errNoLevel{Cgroup, err}
 	}
+	given := len(s.handovers)
+	memory := c.control(&s, h.dir)
 	pid, pidfd, err := launchIfNeeded(s, h.spawn)
+	closeHandovers(s.handovers[given:])
 	if err != nil {
 		_ = removeCgroup(h.dir)
 		return nil, err
 	}
 	t := newTree(pid, h)
+	t.controls.memory = memory
 	t.watch(pidfd, s.OnStop)
 	return t, nil
 }

@@ -34,6 +34,8 @@ const (
 	// bytes behind it.
 	tellSwept   = 's' // there are trees at the sweep level
 	tellSpared  = 'n' // the tree with this mark may live on
+	tellMemory  = 'm' // the program has this cgroup in the v1 hierarchy of memory, see ownID
+	tellPids    = 'p' // likewise, of pids
 	tellLenient = 'l' // the leaders get a signal when the program dies: let them act on it
 )
 
@@ -50,7 +52,8 @@ type keeperProcess struct {
 	knows   *cgroupParent // what the keeper was started with of it
 	swept   bool
 	lenient bool
-	spared  []mark // trees that were let go
+	v1      map[byte]uint64 // the program's cgroups in v1 hierarchies
+	spared  []mark          // trees that were let go
 	err     error
 }
 
@@ -147,6 +150,9 @@ func (k *keeperProcess) start(c *cgroupParent) error {
 	if k.lenient {
 		err = errors.Join(err, tell(p[1], tellLenient, 0))
 	}
+	for hierarchy, id := range k.v1 {
+		err = errors.Join(err, tell(p[1], hierarchy, id))
+	}
 	for _, m := range k.spared[:min(len(k.spared), toldAtStart)] {
 		err = errors.Join(err, tell(p[1], tellSpared, uint64(m)))
 	}
@@ -200,6 +206,20 @@ func (k *keeperProcess) sweptToo() error {
 	}
 	k.swept = true
 	return k.tell(tellSwept, 0)
+}
+
+// removeLater tells the keeper to remove the program's cgroup in a v1
+// hierarchy.
+func (k *keeperProcess) removeLater(hierarchy byte, name string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.v1 == nil {
+		k.v1 = map[byte]uint64{}
+	}
+	k.v1[hierarchy] = ownID(name)
+	if k.pid != 0 {
+		k.err = errors.Join(k.err, k.tell(hierarchy, k.v1[hierarchy]))
+	}
 }
 
 // spare tells the keeper to leave one tree alone.

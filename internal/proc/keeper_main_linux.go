@@ -63,13 +63,19 @@ func keep(what string) {
 		awaitExecs()
 		hunt(program, told.spared)
 	}
+	for _, h := range hierarchiesV1 {
+		if name := told.v1[h.tell]; name != "" {
+			h.removeAbsent(name)
+		}
+	}
 }
 
 // news is what the program told its keeper.
 type news struct {
-	swept   bool          // there are trees at the sweep level
-	lenient bool          // the leaders were sent a signal at the death
-	spared  map[mark]bool // trees that may live on
+	swept   bool            // there are trees at the sweep level
+	lenient bool            // the leaders were sent a signal at the death
+	spared  map[mark]bool   // trees that may live on
+	v1      map[byte]string // the program's cgroups in v1 hierarchies
 
 	rest []byte // of a message that has not arrived as a whole
 }
@@ -87,6 +93,11 @@ func (n *news) add(b []byte) {
 				n.spared = map[mark]bool{}
 			}
 			n.spared[mark(binary.NativeEndian.Uint64(n.rest[1:]))] = true
+		case tellMemory, tellPids:
+			if n.v1 == nil {
+				n.v1 = map[byte]string{}
+			}
+			n.v1[n.rest[0]] = ownNameOf(binary.NativeEndian.Uint64(n.rest[1:]))
 		case tellLenient:
 			n.lenient = true
 		}

@@ -24,12 +24,12 @@ import (
 // way to main.
 
 const (
-	// launchVar makes a launcher: "DESCRIPTOR RESOURCES IGNORED PATH", where to
-	// report, what to take, the set of signals that the command has to ignore,
-	// and the command.
+	// launchVar makes a launcher: "DESCRIPTOR HANDOVERS RESOURCES IGNORED PATH",
+	// where to report, what to write, what to take, the set of signals that the
+	// command has to ignore, and the command.
 	launchVar = "CUTOFF_LAUNCH"
 
-	// resourcesVar is for a worker that takes resources: "DESCRIPTOR RESOURCES".
+	// resourcesVar is for a worker: "DESCRIPTOR HANDOVERS RESOURCES".
 	resourcesVar = "CUTOFF_RESOURCES"
 )
 
@@ -48,16 +48,20 @@ func spawnPlain(s Spec) (pid, pidfd int, err error) { return spawn(s, &syscall.S
 // launchMarked starts the leader of a tree with its mark on.
 func launchMarked(s Spec, m mark) (pid, pidfd int, err error) {
 	s.Env = m.env(s.Env)
-	if s.Resources.none() && (!mayLimit() || s.Path == selfPath || privileged()) {
+	if !s.viaLauncher() && (!mayLimit() || s.Path == selfPath || privileged()) {
 		return spawnPlain(s)
 	}
 	return launch(s, spawnPlain)
 }
 
-// launchIfNeeded starts the leader, by way of a launcher if it asks for
-// resources.
+// viaLauncher reports whether the leader has something to do before it is the
+// command.
+func (s Spec) viaLauncher() bool { return !s.Resources.none() || len(s.handovers) > 0 }
+
+// launchIfNeeded starts the leader, by way of a launcher if it has something to
+// do first.
 func launchIfNeeded(s Spec, start starting) (pid, pidfd int, err error) {
-	if s.Resources.none() {
+	if !s.viaLauncher() {
 		return start(s)
 	}
 	return launch(s, start)
@@ -75,16 +79,10 @@ func launch(s Spec, start starting) (pid, pidfd int, err error) {
 	defer r.Close()
 	defer w.Close()
 	path := s.Path
-	report := max(3, len(s.Files))
-	files := make([]*os.File, report+1)
-	copy(files, s.Files)
-	s.Files, files[report] = files, w
-	order := fmt.Sprintf("%s=%d %s", resourcesVar, report, s.Resources)
-	if path != selfPath {
-		order = fmt.Sprintf("%s=%d %s %x %s", launchVar, report, s.Resources, ignoredSignals(), path)
-		s.Path = selfPath
+	s, err = s.ordered(w)
+	if err != nil {
+		return 0, -1, err
 	}
-	s.Env = append(s.Env[:len(s.Env):len(s.Env)], order)
 	pid, pidfd, err = start(s)
 	if err != nil {
 		return 0, -1, err
@@ -103,6 +101,37 @@ func launch(s Spec, start starting) (pid, pidfd int, err error) {
 		return 0, -1, s.Resources.refusal(what, errno)
 	}
 	return 0, -1, &os.PathError{Op: "fork/exec", Path: path, Err: err}
+}
+
+// ordered is the spec of the process that becomes the leader: a launcher, or a
+// worker with something to do first. It reports on w.
+func (s Spec) ordered(w *os.File) (Spec, error) {
+	r := s.Resources
+	switch {
+	case s.hands(resourceProcesses):
+		r.Processes = 0 // the cgroup holds the tree to it, and not the user
+	case r.Processes > 0 && unboundByProcesses():
+		return s, errNoProcesses
+	}
+	report := max(3, len(s.Files))
+	files := make([]*os.File, report+1, report+1+len(s.handovers))
+	copy(files, s.Files)
+	files[report] = w
+	writes := make([]string, len(s.handovers))
+	for i, h := range s.handovers {
+		writes[i] = fmt.Sprintf("%d:%s:%d", len(files), h.text, h.what)
+		files = append(files, h.file)
+	}
+	s.Files = files
+	order := fmt.Sprintf("%d [%s] %s", report, strings.Join(writes, ","), r)
+	if s.Path == selfPath {
+		order = resourcesVar + "=" + order
+	} else {
+		order = fmt.Sprintf("%s=%s %x %s", launchVar, order, ignoredSignals(), s.Path)
+		s.Path = selfPath
+	}
+	s.Env = append(s.Env[:len(s.Env):len(s.Env)], order)
+	return s, nil
 }
 
 // launched waits until the launcher has become the command, or the worker has
@@ -172,11 +201,11 @@ const atSecure = 23 // AT_SECURE of <elf.h>
 // becomeCommand makes the launcher the command. It never returns: the
 // program's main must not run in the command's place.
 func becomeCommand(what string) {
-	f := strings.SplitN(what, " ", 1+resourceFields+2)
-	if len(f) != 1+resourceFields+2 {
+	f := strings.SplitN(what, " ", orderFields+2)
+	if len(f) != orderFields+2 {
 		refuse(launchVar)
 	}
-	ignored, err := strconv.ParseUint(f[1+resourceFields], 16, 64)
+	ignored, err := strconv.ParseUint(f[orderFields], 16, 64)
 	if err != nil {
 		refuse(launchVar)
 	}
@@ -186,14 +215,14 @@ func becomeCommand(what string) {
 			signal.Ignore(sig)
 		}
 	}
-	report := takeOrdered(launchVar, f[:1+resourceFields]) // last: see Resources.take
-	failLaunch(report, resourceNone, syscall.Exec(f[2+resourceFields], os.Args, os.Environ()))
+	report := takeOrdered(launchVar, f[:orderFields]) // last: see Resources.take
+	failLaunch(report, resourceNone, syscall.Exec(f[orderFields+1], os.Args, os.Environ()))
 }
 
 // takeResources is for a worker, which goes on to its main.
 func takeResources(what string) {
 	f := strings.Split(what, " ")
-	if len(f) != 1+resourceFields {
+	if len(f) != orderFields {
 		refuse(resourcesVar)
 	}
 	unix.Close(takeOrdered(resourcesVar, f))
@@ -202,18 +231,28 @@ func takeResources(what string) {
 	}
 }
 
-// takeOrdered takes the resources that the variable orders, and returns the
-// descriptor to report on.
+// orderFields is how many fields of an order takeOrdered gets.
+const orderFields = 2 + resourceFields
+
+// takeOrdered does what the variable orders, and returns the descriptor to
+// report on.
 func takeOrdered(name string, fields []string) (report int) {
 	report, err := strconv.Atoi(fields[0])
-	r, err2 := parseResources(fields[1:])
-	if err != nil || err2 != nil || privileged() || !isPipe(report) {
+	writes, err2 := parseHandovers(fields[1])
+	r, err3 := parseResources(fields[2:])
+	if errors.Join(err, err2, err3) != nil || privileged() || !isPipe(report) {
 		refuse(name)
 	}
 	unix.CloseOnExec(report)
 	_ = os.Unsetenv(name)
 	if what, err := r.take(); err != nil {
 		failLaunch(report, what, err)
+	}
+	for _, h := range writes {
+		err := h.do()
+		if err != nil && h.what != resourceNone {
+			failLaunch(report, h.what, err)
+		}
 	}
 	return report
 }

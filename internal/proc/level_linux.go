@@ -65,6 +65,18 @@ func isNoLevel(err error) bool { return errors.As(err, new(errNoLevel)) }
 // returns it, unless containment itself failed.
 func Start(s Spec) (*Tree, error) {
 	strays.reap()
+	s, c := control(s)
+	t, err := startWanted(s)
+	closeHandovers(s.handovers)
+	if err != nil {
+		c.remove()
+		return nil, err
+	}
+	t.controls.add(c)
+	return t, nil
+}
+
+func startWanted(s Spec) (*Tree, error) {
 	l, err := wanted(s.Level)
 	if err != nil {
 		return nil, err

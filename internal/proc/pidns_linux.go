@@ -69,6 +69,9 @@ func openNamespaces() (*namespaceParent, error) {
 // resources takes them as at the other levels: what makes the namespace is not
 // its parent, and needs resources itself.
 func (n *namespaceParent) start(s Spec) (*Tree, error) {
+	if len(s.handovers) > 0 { // somebody has to remove the cgroups
+		keeper.standBy(nil, false)
+	}
 	var h *pidnsHold
 	pid, pidfd, err := launchIfNeeded(s, func(s Spec) (pid, pidfd int, err error) {
 		if h, pid, err = n.launch(s); err != nil {

@@ -20,6 +20,7 @@
 package proc
 
 import (
+	"math"
 	"os"
 	"syscall"
 	"time"
@@ -48,6 +49,10 @@ type Spec struct {
 	// costs a millisecond or two, unless the leader is a worker: then Path is
 	// /proc/self/exe. They must have passed their Check. Linux only.
 	Resources Resources
+	// Memory, if not zero, has the kernel keep the tree's memory below so many
+	// bytes and some more, where it can. A Watch is needed beside it in any
+	// case. MemoryLater prepares for LimitMemory and sets no limit yet.
+	Memory int64
 	// MayLive says that Release may follow instead of Close. Unless Level asks
 	// for it, such a tree gets no PID namespace: a daemon in one is known by
 	// another pid outside than the one it writes to its pidfile.
@@ -65,7 +70,12 @@ type Spec struct {
 	// continued, with SIGCONT. It costs a thread for as long as the leader
 	// lives. Not on Windows.
 	OnStop func(sig syscall.Signal)
+
+	handovers []handover // what the leader does first, see controls_linux.go
 }
+
+// MemoryLater is Spec.Memory for a tree whose limit comes later.
+const MemoryLater = math.MaxInt64
 
 // Status says how a leader ended and what it used.
 type Status struct {

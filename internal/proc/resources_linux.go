@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,10 +19,27 @@ import (
 
 // supported refuses a limit on processes for whom it does not bind.
 func (r Resources) supported() error {
-	if r.Processes > 0 && unboundByProcesses() {
-		return errors.New("a limit of Processes cannot be set: Linux does not hold root to it (RLIMIT_NPROC): run as another user, or leave it zero")
+	if r.Processes > 0 && unboundByProcesses() && !processesByCgroup() {
+		return errNoProcesses
 	}
 	return nil
+}
+
+var errNoProcesses = errors.New("a limit of Processes cannot be set: Linux does not hold root to it (RLIMIT_NPROC), and there is no cgroup with the controller pids: run as another user, or leave it zero")
+
+// processesByCgroup reports whether it looks as if a tree's processes can be
+// limited by the controller pids: at every level, or at the one of cgroups. It
+// makes nothing: what is made takes a tree and its keeper to be removed again.
+func processesByCgroup() bool {
+	if base, err := pidsV1.base(); err == nil {
+		return !privileged() && unix.Access(base, unix.W_OK) == nil
+	}
+	base, err := currentCgroup()
+	if err != nil || unix.Access(base, unix.W_OK) != nil {
+		return false
+	}
+	b, err := os.ReadFile(path.Join(base, "cgroup.subtree_control"))
+	return err == nil && slices.Contains(strings.Fields(string(b)), pidsV1.controller)
 }
 
 // unboundByProcesses reports whether the kernel lets this program start
@@ -40,6 +59,9 @@ func unboundByProcesses() bool {
 func (r Resources) Attainable() error {
 	if err := r.Check(); err != nil || r.none() {
 		return err
+	}
+	if processesByCgroup() {
+		r.Processes = 0 // it can be had, whatever the launcher may
 	}
 	_, _, err := launch(Spec{Path: unexecutable, Args: []string{"x"}, Env: os.Environ(), Resources: r}, spawnPlain)
 	if errors.Is(err, unix.ENAMETOOLONG) { // so far, and no further, it should come

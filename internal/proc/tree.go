@@ -27,8 +27,8 @@ type Tree struct {
 	exited  chan struct{}
 	status  Status // written before exited is closed
 
-	measure  measure   // see usage.go
-	controls *controls // the kernel's own limits; nil: none
+	measure  measure  // see usage.go
+	controls controls // the kernel's own limits
 
 	// mu is held while the leader is reaped, so that whoever holds it and sees
 	// reaped false may use the leader's pid: it cannot have been given away.
@@ -144,10 +144,9 @@ func (t *Tree) wait(d time.Duration) bool {
 // Call it once, after Exited or after Kill. It returns within a fixed bound;
 // the error says what could not be ended or removed.
 func (t *Tree) Close() (leaked int, err error) {
+	_ = t.OOM() // which may look for the last time: the counters go with the tree
 	leaked, err = t.hold.clear(t)
-	if t.controls != nil {
-		t.controls.remove()
-	}
+	t.controls.remove()
 	return leaked, err
 }
 
@@ -155,9 +154,8 @@ func (t *Tree) Close() (leaked int, err error) {
 // tree and leaves its members alone, also when this program ends. Call it
 // instead of Close, after Exited. Spec.MayLive must have been set.
 func (t *Tree) Release() error {
-	if t.controls != nil {
-		t.controls.release()
-	}
+	_ = t.OOM()
+	t.controls.release()
 	return t.hold.release(t)
 }
 

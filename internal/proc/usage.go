@@ -149,8 +149,5 @@ type OOM struct {
 
 // OOM reads the counters. After Close it returns what they were then.
 func (t *Tree) OOM() OOM {
-	if t.controls == nil {
-		return OOM{}
-	}
 	return t.controls.oom()
 }

@@ -23,8 +23,10 @@ const (
 
 // watch begins to measure the worker's tree for the limits that need it. What
 // the worker had used before the call does not count as its time. A call that
-// has none of these limits costs nothing.
+// has none of these limits costs nothing; a change of the limit that the kernel
+// keeps costs some file writes.
 func (a *attempt) watch() {
+	a.w.tree.LimitMemory(a.c.Memory)
 	if a.c.CPU <= 0 && a.c.Memory <= 0 {
 		return
 	}

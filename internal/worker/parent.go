@@ -31,6 +31,7 @@ type Config struct {
 	Fingerprint    []byte          // what the worker's hello must carry
 	Bound          time.Duration   // how long the start may take
 	Abort          <-chan struct{} // closed: give the start up
+	LimitsMemory   bool            // calls have a limit of memory: prepare for the kernel's
 	NoStack        bool            // do not find out where calls are that a limit stops
 	OnQuit         func()          // told before the worker's runtime is made to print and die
 	Spin           time.Duration   // how long to look for a message before sleeping; 0 = not at all
@@ -112,6 +113,10 @@ func (w *Worker) spawn(cfg Config, secret uint64) error {
 	if child[fdPage] = w.openPage(cfg, secret); child[fdPage] != nil {
 		defer child[fdPage].Close()
 	}
+	var memory int64
+	if cfg.LimitsMemory {
+		memory = proc.MemoryLater
+	}
 	var e error
 	w.tree, e = proc.Start(proc.Spec{
 		Level: cfg.Level,
@@ -122,6 +127,7 @@ func (w *Worker) spawn(cfg Config, secret uint64) error {
 		Files: child[:],
 
 		Resources: cfg.Resources,
+		Memory:    memory,
 	})
 	return e
 }

@@ -91,7 +91,7 @@ func (j *job) start() (code int, err error) {
 		}
 	}
 	spec := proc.Spec{Level: proc.Level(j.level), Args: j.command, Env: os.Environ(), Files: files, LastSignal: j.signal, MayLive: j.leave}
-	spec.Resources = j.resources
+	spec.Resources, spec.Memory = j.resources, j.memory
 	j.tree, err = j.control.start(j, spec)
 	if j.output != nil {
 		j.output.started()
