@@ -138,6 +138,11 @@ func (p *Process) supervise(ctx context.Context) {
 	if !s.wanted() && p.netted() {
 		s.limit, s.polite = CPU, true // its signal is as good as a polite stop of ours
 	}
+	if !s.wanted() && p.limits.Memory > 0 && p.tree.OOM().Own > 0 {
+		// The kernel cut it off, also if the leader made nothing of its loss
+		// and ended before we looked.
+		s.limit, s.memoryBy, s.polite = Memory, ByKernel, true
+	}
 	copyErr := p.streams.finish()
 	if (!s.wanted() || s.limit == Output) && p.streams.exceeded() {
 		s.limit, s.polite = Output, true // its output has been cut, also if it was faster than the kill
@@ -170,7 +175,7 @@ func (p *Process) netted() bool {
 
 // conclude fills in the result.
 func (p *Process) conclude(s stop, leaked int) {
-	st := p.status()
+	st, oom := p.status(), p.tree.OOM()
 	p.result = Result{
 		Outcome: decide(outcome.Ending{
 			Started:  true,
@@ -178,7 +183,7 @@ func (p *Process) conclude(s stop, leaked int) {
 			Canceled: s.cause != nil,
 			Asked:    s.polite,
 			Death:    p.death(st),
-			OOM:      oomOf(p.tree.OOM()),
+			OOM:      outcome.OOMOf(oom.Own, oom.Elsewhere),
 		}),
 		PID:         p.PID(),
 		Attempt:     1,
@@ -196,7 +201,7 @@ func (p *Process) conclude(s stop, leaked int) {
 		OutputBytes: p.streams.account.written(),
 	}
 	if p.result.Outcome == Memory {
-		p.result.MemoryBy = memoryBy(s.memoryBy, p.tree.OOM())
+		p.result.MemoryBy = memoryBy(s.memoryBy, oom)
 	}
 	if p.result.Outcome.CutOff() {
 		p.result.Stack = s.seen

@@ -138,7 +138,7 @@ func (c *invocation) conclude(m *member, end worker.Ending) {
 			Reply:    replyOf[end.Reply],
 			Broken:   end.Broken != nil,
 			Death:    workerDeath(end),
-			OOM:      oomOf(end.OOM),
+			OOM:      outcome.OOMOf(end.OOM.Own, end.OOM.Elsewhere),
 		}),
 		PID:         m.PID(),
 		Attempt:     1,

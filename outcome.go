@@ -13,17 +13,6 @@ func deathOf(st proc.Status) outcome.Death {
 	return outcome.DeathOf(st.ExitCode, st.Signal)
 }
 
-// oomOf returns what the kernel's counters prove.
-func oomOf(o proc.OOM) outcome.OOM {
-	switch {
-	case o.Own > 0:
-		return outcome.OOMOwn
-	case o.Elsewhere > 0:
-		return outcome.OOMElsewhere
-	}
-	return outcome.NoOOM
-}
-
 // memoryBy says who ended an attempt for its memory: whoever stopped it, and
 // else the kernel.
 func memoryBy(stopped MemoryBy, o proc.OOM) MemoryBy {

@@ -69,6 +69,18 @@ const (
 	OOMElsewhere            // it killed members of the tree for a limit further up, or the machine's
 )
 
+// OOMOf returns what it proves that so many were killed for the tree's own
+// limit, and so many for another one.
+func OOMOf(own, elsewhere int64) OOM {
+	switch {
+	case own > 0:
+		return OOMOwn
+	case elsewhere > 0:
+		return OOMElsewhere
+	}
+	return NoOOM
+}
+
 // Ending is all that is known about how an attempt ended.
 type Ending struct {
 	Started  bool   // the work began in its process

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"reflect"
 	"runtime"
 	"strconv"
@@ -251,10 +252,11 @@ func TestResourcesNotExecutable(t *testing.T) {
 	})
 }
 
-// TestProcessesBind: a user's processes beyond the limit are refused.
+// TestProcessesBind: processes beyond the limit are refused: the tree's, where
+// the kernel counts them, and else the user's.
 func TestProcessesBind(t *testing.T) {
 	r := Resources{Processes: 1}
-	if os.Getuid() == 0 {
+	if os.Getuid() == 0 && !processesByCgroup() {
 		if err := r.Check(); err == nil || !strings.Contains(err.Error(), "does not hold root to it") {
 			t.Errorf("root is promised what the kernel does not keep: %v", err)
 		}
@@ -266,6 +268,28 @@ func TestProcessesBind(t *testing.T) {
 			t.Errorf("not refused: %q", out)
 		}
 	})
+}
+
+// TestProcessesOfTree: in a cgroup the tree's own processes count, and no
+// others, whoever the user is.
+func TestProcessesOfTree(t *testing.T) {
+	if !processesByCgroup() {
+		t.Skip("no cgroup counts processes here")
+	}
+	const script = `exec >&3 2>&3; trap "exit 0" EXIT; for i in 1 2; do sleep 60 >&- 2>&- 3>&- & done; echo "$# up"; (echo one more)`
+	eachLevel(t, func(t *testing.T, start starter) {
+		for n, want := range map[int64]bool{3: false, 4: true} {
+			out := startReading(t, start, Spec{
+				Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: os.Environ(), Resources: Resources{Processes: n},
+			})
+			if got := strings.Contains(out, "one more"); !strings.Contains(out, " up\n") || got != want {
+				t.Errorf("a limit of %d: %q", n, out)
+			}
+		}
+	})
+	if left, err := filepath.Glob(fmt.Sprintf("/sys/fs/cgroup/pids/cutoff-%d-*/t[0-9]*", os.Getpid())); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
 }
 
 // TestResourcesOfNobody runs the tests of this file as an ordinary user.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,6 +30,10 @@ type Tree struct {
 
 	measure  measure  // see usage.go
 	controls controls // the kernel's own limits
+
+	killed atomic.Bool // we sent the leader a SIGKILL before its end
+	logged sync.Once   // see killedByKernel
+	inLog  bool
 
 	// mu is held while the leader is reaped, so that whoever holds it and sees
 	// reaped false may use the leader's pid: it cannot have been given away.
@@ -81,14 +86,23 @@ func (t *Tree) Signal(sig os.Signal) error {
 		return fmt.Errorf("proc: unsupported signal %v", sig)
 	}
 	if s == syscall.SIGKILL {
-		return t.hold.kill(t)
+		return t.kill()
 	}
 	return t.hold.signal(t, s)
 }
 
 // Kill sends SIGKILL to every member of the tree and does not wait for the
 // reaping.
-func (t *Tree) Kill() { _ = t.hold.kill(t) } // Close reports what survived
+func (t *Tree) Kill() { _ = t.kill() } // Close reports what survived
+
+func (t *Tree) kill() error {
+	select {
+	case <-t.exited:
+	default:
+		t.killed.Store(true)
+	}
+	return t.hold.kill(t)
+}
 
 // Stop ends the leader: it asks the whole tree with sig (and wakes stopped
 // members, so that they can hear it), waits up to grace, and kills the tree.

@@ -136,18 +136,27 @@ func (w *Watch) next(used time.Duration) time.Duration {
 
 // OOM is what the kernel's counters say of the time since the watch began.
 func (w *Watch) OOM() OOM {
-	now := w.tree.OOM()
-	return OOM{Own: now.Own - w.kills.Own, Elsewhere: now.Elsewhere - w.kills.Elsewhere}
+	return w.tree.OOM().Since(w.kills)
 }
 
-// OOM is what the kernel's counters say of kills in the tree for want of
-// memory; zero where there are no counters.
+// OOM is what the kernel says of kills in the tree for want of memory; zero
+// where it says nothing.
 type OOM struct {
 	Own       int64 // members that were killed for the tree's own limit
 	Elsewhere int64 // members that were killed for another limit, or the machine's shortage
 }
 
-// OOM reads the counters. After Close it returns what they were then.
+// Since is what came after before.
+func (o OOM) Since(before OOM) OOM {
+	return OOM{Own: o.Own - before.Own, Elsewhere: o.Elsewhere - before.Elsewhere}
+}
+
+// OOM reads the counters. After Close it returns what they were then. Of a
+// leader that was killed, and not by us, the kernel's log may tell too.
 func (t *Tree) OOM() OOM {
-	return t.controls.oom()
+	o := t.controls.oom()
+	if o == (OOM{}) && killedByKernel(t) {
+		o.Elsewhere = 1
+	}
+	return o
 }

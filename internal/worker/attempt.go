@@ -138,6 +138,7 @@ type attempt struct {
 	over     bool
 
 	gauge   *proc.Watch // of CPU and Memory; nil: none
+	oom     proc.OOM    // from before the call, if there is no gauge
 	look    *time.Timer // when to measure next
 	looks   <-chan time.Time
 	hasQuit bool // it was sent SIGQUIT
@@ -325,6 +326,8 @@ func (a *attempt) bury() {
 	a.end.Leaked = a.w.closeTree()
 	if a.gauge != nil {
 		a.end.OOM = a.gauge.OOM()
+	} else {
+		a.end.OOM = a.w.tree.OOM().Since(a.oom)
 	}
 	a.drain()
 	if a.end.Reply == 0 {

@@ -28,6 +28,7 @@ const (
 func (a *attempt) watch() {
 	a.w.tree.LimitMemory(a.c.Memory)
 	if a.c.CPU <= 0 && a.c.Memory <= 0 {
+		a.oom = a.w.tree.OOM()
 		return
 	}
 	a.gauge = a.w.tree.Watch(proc.Bounds{CPU: a.c.CPU, Memory: a.c.Memory})

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"strings"
@@ -254,6 +255,10 @@ func (j *job) finish() (cutoff.Result, error) {
 	if j.output != nil && j.output.finish() && (!j.stopping || j.limit == cutoff.Output) {
 		j.limit, j.asked, j.expired = cutoff.Output, true, true // what it wrote was cut, however it ended
 	}
+	oom := j.tree.OOM()
+	if !j.stopping && j.memory > 0 && oom.Own > 0 { // the kernel cut it off, whatever the leader made of its loss
+		j.limit, j.memoryBy, j.asked, j.expired = cutoff.Memory, cutoff.ByKernel, true, true
+	}
 	res := cutoff.Result{
 		PID: j.tree.PID(), Attempt: 1, Started: j.started, Wall: max(0, st.Ended.Sub(j.started)),
 		User: st.User, System: st.System, MaxRSS: st.MaxRSS,
@@ -266,10 +271,10 @@ func (j *job) finish() (cutoff.Result, error) {
 	res.Stalled = j.stall.Total(j.started, st.Ended)
 	res.Outcome = cutoff.Outcome(outcome.Decide(outcome.Ending{
 		Started: true, Limit: string(j.limit), Canceled: j.stopping && j.limit == "", Asked: j.asked,
-		Death: outcome.DeathOf(st.ExitCode, st.Signal),
+		Death: outcome.DeathOf(st.ExitCode, st.Signal), OOM: outcome.OOMOf(oom.Own, oom.Elsewhere),
 	}))
 	if res.Outcome == cutoff.Memory {
-		res.MemoryBy = j.memoryBy
+		res.MemoryBy = cmp.Or(j.memoryBy, cutoff.ByMachine)
 	}
 	if !j.stopping {
 		res.Leaked = leaked
@@ -350,6 +355,9 @@ func (j *job) status(res cutoff.Result) int {
 			dieOf(sig)
 		}
 		preserve = preserve || sig == syscall.SIGKILL
+	}
+	if j.limit == cutoff.Memory {
+		return exitSignalBase + int(syscall.SIGKILL)
 	}
 	if j.expired && !preserve {
 		return exitTimedOut
