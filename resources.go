@@ -8,7 +8,7 @@ import (
 
 // Resources are what a process gets of the machine, set before its first
 // instruction and inherited by all that it starts. Unlike [Limits] the kernel
-// keeps them, for each process by itself, and reaching one stops nothing: the
+// keeps them, and reaching one stops nothing: the
 // process sees a call fail, or runs later. What this program itself has is
 // what they start from; to ask for more than the system grants is an error at
 // the start. Each zero value leaves what this program has.
@@ -20,11 +20,12 @@ type Resources struct {
 	// highest descriptor it may get (RLIMIT_NOFILE, soft and hard). Zero means
 	// this program's limit.
 	NoFile int64
-	// Processes is how many processes and threads the user may have on the
-	// whole machine for one more to be started from here (RLIMIT_NPROC, soft
-	// and hard): those count too that have nothing to do with this program.
-	// Linux does not hold root to it, so root may not set it. Zero means this
-	// program's limit.
+	// Processes is how many processes and threads the tree may have for one
+	// more to be started, where a cgroup with the controller pids can be had.
+	// Elsewhere it is how many the user may have on the whole machine
+	// (RLIMIT_NPROC, soft and hard): those count too that have nothing to do
+	// with this program. Linux does not hold root to that, so there root may
+	// not set it. Zero means this program's limit.
 	Processes int64
 	// NoCore means that a process that crashes leaves no core file (RLIMIT_CORE
 	// is 0). Where kernel.core_pattern is a pipe, the program behind it decides.

@@ -120,6 +120,7 @@ const (
 	// ByWatch: the supervisor saw the tree above the limit and killed it.
 	ByWatch MemoryBy = "watch"
 	// ByMachine: the kernel killed a process of the tree, which was below its
-	// limit or had none, because the machine ran out of memory.
+	// limit or had none, because the machine ran out of memory, or a cgroup
+	// that the program runs in. docs/LIMITS.md says what proves it.
 	ByMachine MemoryBy = "machine"
 )

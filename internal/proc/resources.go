@@ -12,7 +12,7 @@ import (
 // leaves what this program has itself.
 type Resources struct {
 	NoFile    int64 // RLIMIT_NOFILE, soft and hard
-	Processes int64 // RLIMIT_NPROC, soft and hard
+	Processes int64 // of the tree, by a cgroup, or of the user: RLIMIT_NPROC, soft and hard
 	NoCore    bool  // RLIMIT_CORE is 0, soft and hard
 	Nice      int   // added to this program's niceness
 	CPUs      []int // the processors to run on

@@ -15,7 +15,7 @@ import (
 func addResourceFlags(cmd *cobra.Command, r *cutoff.Resources) {
 	f := cmd.Flags()
 	f.Var((*countFlag)(&r.NoFile), "nofile", "each process may have this many files open")
-	f.Var((*countFlag)(&r.Processes), "nproc", "no process is started while your user has this many and more (not for root)")
+	f.Var((*countFlag)(&r.Processes), "nproc", "a task is this many processes and threads at most (without a cgroup for it: all of your user's)")
 	f.BoolVar(&r.NoCore, "no-core", false, "tasks that crash leave no core files")
 	f.Var((*niceFlag)(&r.Nice), "nice", "add this to the tasks' niceness (-20 to 19): the higher, the later they run")
 	f.Var((*cpusFlag)(&r.CPUs), "cpus", "run the tasks on these processors alone (0,2-3)")

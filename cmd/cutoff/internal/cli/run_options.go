@@ -71,7 +71,7 @@ var runOptionTable = []runOption{
 		func(o *runOptions, _ string) error { o.resources.NoCore = true; return nil }},
 	{0, "nofile", "N", "each process may have N files open",
 		func(o *runOptions, s string) (err error) { o.resources.NoFile, err = parseCount(s); return err }},
-	{0, "nproc", "N", "no process is started while your user has N and more\non this machine (not for root)",
+	{0, "nproc", "N", "COMMAND and all it started are N processes and threads\nat most (without a cgroup for it: all of your user's)",
 		func(o *runOptions, s string) (err error) { o.resources.Processes, err = parseCount(s); return err }},
 	{0, "output", "SIZE", "stop COMMAND too when it writes more than this to its\nstandard output and standard error",
 		func(o *runOptions, s string) (err error) { o.output, err = parseSize(s); return err }},

@@ -13,6 +13,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
+
+	"github.com/cutoff-run/cutoff/internal/proc"
 )
 
 func TestRunScripts(t *testing.T) {
@@ -26,6 +28,8 @@ func TestRunScripts(t *testing.T) {
 				return gnuTimeout() != "", nil
 			case "root":
 				return os.Geteuid() == 0, nil
+			case "nproc":
+				return proc.Resources{Processes: 1}.Check() == nil, nil
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
