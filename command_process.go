@@ -135,8 +135,8 @@ func (p *Process) supervise(ctx context.Context) {
 	if !s.wanted() && p.killed.Load() && p.status().Signal == syscall.SIGKILL {
 		s.cause = errKilled // Kill was faster than its notice
 	}
-	if !s.wanted() && p.netted() {
-		s.limit, s.polite = CPU, true // its signal is as good as a polite stop of ours
+	if (!s.wanted() || s.limit == CPU) && p.tree.Netted(p.limits.CPU) {
+		s.limit, s.polite = CPU, true // its signal is as good as a polite stop of ours, also if we were about to kill
 	}
 	if !s.wanted() && p.limits.Memory > 0 && p.tree.OOM().Own > 0 {
 		// The kernel cut it off, also if the leader made nothing of its loss
@@ -164,13 +164,6 @@ func (p *Process) closeTree(s stop) (leaked int, err error) {
 		return 0, p.tree.Release()
 	}
 	return p.tree.Close()
-}
-
-// netted reports whether the kernel was first to end the command for its
-// processor time (see proc.Tree.WatchAll).
-func (p *Process) netted() bool {
-	st := p.status()
-	return p.limits.CPU > 0 && st.CPU() >= p.limits.CPU && st.MayBeCPULimit() && p.tree.OOM() == (proc.OOM{})
 }
 
 // conclude fills in the result.

@@ -21,8 +21,8 @@ func (s Status) SignalName() string {
 	return fmt.Sprintf("SIG%d", int(s.Signal)) // a real-time signal
 }
 
-// MayBeCPULimit reports whether the leader ended as the kernel ends a process
+// mayBeCPULimit reports whether the leader ended as the kernel ends a process
 // at its limit of processor time.
-func (s Status) MayBeCPULimit() bool {
+func (s Status) mayBeCPULimit() bool {
 	return s.Signal == syscall.SIGXCPU || s.Signal == syscall.SIGKILL
 }

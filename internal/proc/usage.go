@@ -83,8 +83,7 @@ func (t *Tree) Watch(b Bounds) *Watch {
 
 // WatchAll is Watch for a tree that has just been started: all that it ever
 // used counts. Where it can, the kernel keeps the bound on processor time too,
-// loosely: should this program be stopped, it ends the leader, see
-// Status.MayBeCPULimit.
+// loosely: should this program be stopped, it ends the leader, see Netted.
 func (t *Tree) WatchAll(b Bounds) *Watch {
 	if b == (Bounds{}) {
 		return nil
@@ -93,6 +92,17 @@ func (t *Tree) WatchAll(b Bounds) *Watch {
 		t.netCPU(b.CPU)
 	}
 	return &Watch{tree: t, bounds: b, cpus: processors()}
+}
+
+// Netted reports whether the kernel was first to end the leader for its
+// processor time: see WatchAll.
+func (t *Tree) Netted(limit time.Duration) bool {
+	select {
+	case <-t.exited:
+		return limit > 0 && t.status.CPU() >= limit && t.status.mayBeCPULimit() && t.OOM() == (OOM{})
+	default:
+		return false
+	}
 }
 
 // First is when to look first.

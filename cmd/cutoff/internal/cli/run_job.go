@@ -259,6 +259,9 @@ func (j *job) finish() (cutoff.Result, error) {
 	if !j.stopping && j.memory > 0 && oom.Own > 0 { // the kernel cut it off, whatever the leader made of its loss
 		j.limit, j.memoryBy, j.asked, j.expired = cutoff.Memory, cutoff.ByKernel, true, true
 	}
+	if (!j.stopping || j.limit == cutoff.CPU) && j.tree.Netted(j.cpu) {
+		j.limit, j.asked, j.expired = cutoff.CPU, true, true // the kernel's signal is as good as ours
+	}
 	res := cutoff.Result{
 		PID: j.tree.PID(), Attempt: 1, Started: j.started, Wall: max(0, st.Ended.Sub(j.started)),
 		User: st.User, System: st.System, MaxRSS: st.MaxRSS,
