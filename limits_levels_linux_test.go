@@ -123,7 +123,7 @@ func TestCallLimitsAtEveryLevel(t *testing.T) {
 					t.Fatal(err)
 				}
 				_, err = call.Wait()
-				cutOff(t, call.Result(), err, c.outcome, c.sentinel)
+				_ = cutOff(t, call.Result(), err, c.outcome, c.sentinel)
 				if n, err := double.Call(ctx(t), p, 21); err != nil || n != 42 {
 					t.Errorf("the call after %s: %d, %v", c.outcome, n, err)
 				}

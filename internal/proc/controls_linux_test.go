@@ -54,13 +54,28 @@ func eat(t *testing.T, level Level, limit int64, more ...string) *Tree {
 	return tr
 }
 
-// kernelMemory skips the test where the kernel keeps no limit for this user,
-// and returns the program's own cgroup.
-func kernelMemory(t *testing.T) *cgroupParent {
+// kernelLevels lists the levels at which the kernel keeps a limit of memory
+// here: all with cgroup v1, one with v2.
+func kernelLevels(t *testing.T) []Level {
+	t.Helper()
+	if _, err := memoryV1.own(); err == nil {
+		_ = ownMemoryV1(t)
+		return programLevels()
+	}
+	if c, err := cgroups(); err == nil && c.handsOn("memory") {
+		return []Level{Cgroup}
+	}
+	t.Skip("the kernel limits no memory here")
+	return nil
+}
+
+// ownMemoryV1 skips the test where the kernel keeps no limit by cgroup v1 for
+// this user, and returns the program's own.
+func ownMemoryV1(t *testing.T) *cgroupParent {
 	t.Helper()
 	c, err := memoryV1.own()
 	if err != nil {
-		t.Skip("the kernel limits no memory here:", err)
+		t.Skip("no v1 memory cgroup can be made here:", err)
 	}
 	t.Cleanup(func() {
 		if left, err := filepath.Glob(path.Join(c.dir, "t[0-9]*")); err != nil || len(left) > 0 {
@@ -73,11 +88,11 @@ func kernelMemory(t *testing.T) *cgroupParent {
 // TestMemoryKernel: the kernel alone holds a tree near its limit, at every
 // level, however fast it grows and whoever in it does.
 func TestMemoryKernel(t *testing.T) {
-	kernelMemory(t)
+	levels := kernelLevels(t)
 	// The pages of the executable are in others' account, and the peak begins
 	// with what the launcher had.
 	const peak = 256 * mebibyte
-	for _, level := range programLevels() {
+	for _, level := range levels {
 		t.Run(string(level), func(t *testing.T) {
 			tr := eat(t, level, 64*mebibyte, "EAT=1024")
 			<-tr.Exited()
@@ -111,7 +126,7 @@ func TestMemoryKernel(t *testing.T) {
 
 // TestMemoryElsewhere: a kill for a limit further up is not for the tree's own.
 func TestMemoryElsewhere(t *testing.T) {
-	c := kernelMemory(t)
+	c := ownMemoryV1(t)
 	outer := memoryGroupV1{groupV1{c.dir}}
 	if err := outer.set(40*mebibyte, 0); err != nil {
 		t.Fatal(err)
@@ -132,7 +147,7 @@ func TestMemoryElsewhere(t *testing.T) {
 // TestLimitMemory: a limit may come later, change and go; one that cannot be
 // had, because more is in use, is none.
 func TestLimitMemory(t *testing.T) {
-	c := kernelMemory(t)
+	c := ownMemoryV1(t)
 	tr := shell(t, func(s Spec) (*Tree, error) { s.Memory = MemoryLater; return Start(s) }, `echo >&3; exec sleep 60`)
 	tr.ready(1)
 	dirs, err := filepath.Glob(path.Join(c.dir, "t[0-9]*"))
@@ -283,7 +298,7 @@ func TestMemoryMount(t *testing.T) {
 // TestMemoryAbandoned: what a program left behind is removed by the next one; a
 // living program's stays.
 func TestMemoryAbandoned(t *testing.T) {
-	c := kernelMemory(t)
+	c := ownMemoryV1(t)
 	base := path.Dir(c.dir)
 	dead := path.Join(base, "cutoff-1-0badcafe")
 	for _, d := range []string{dead, path.Join(dead, "t1")} {

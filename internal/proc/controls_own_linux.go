@@ -42,7 +42,7 @@ func (h *hierarchyV1) removeAbandoned(base string) {
 // rmdirAll removes a program's cgroup with the trees' in it, as far as they are
 // empty now.
 func rmdirAll(dir string) {
-	_ = walkCgroup(dir, func(d string) error { return unix.Rmdir(d) }) // best effort
+	_ = walkCgroup(dir, unix.Rmdir) // best effort
 }
 
 // removeAbsent is for the keeper, which is in the same cgroup as the program
