@@ -110,25 +110,37 @@ func (w *Watch) First() time.Duration { return w.next(0) }
 
 // Look measures the tree. next is how long the answer Within is good for.
 func (w *Watch) Look() (e Exceeded, next time.Duration) {
-	began := time.Now()
-	if w.bounds.Memory > 0 && w.OOM().Own > 0 {
-		return MemoryKernel, 0
-	}
-	u, err := w.tree.Usage()
-	if err != nil {
+	var used time.Duration
+	var err error
+	cost := workOf(func() { e, used, err = w.look() })
+	switch {
+	case e != Within:
+		return e, 0
+	case err != nil:
 		return Within, time.Second // a tree that cannot be measured just now
 	}
-	if w.bounds.Memory > 0 && u.RSS > w.bounds.Memory && w.tree.holdsMore(w.bounds.Memory) {
-		return MemoryWatch, 0
-	}
-	used := u.CPU() - w.before
-	if w.bounds.CPU > 0 && used >= w.bounds.CPU {
-		return CPUExceeded, 0
-	}
-	if cost := time.Since(began); w.cost == 0 || cost < w.cost {
+	if w.cost == 0 || cost < w.cost {
 		w.cost = cost
 	}
 	return Within, w.next(used)
+}
+
+// look also returns the processor time that counts.
+func (w *Watch) look() (e Exceeded, used time.Duration, err error) {
+	if w.bounds.Memory > 0 && w.OOM().Own > 0 {
+		return MemoryKernel, 0, nil
+	}
+	u, err := w.tree.Usage()
+	if err != nil {
+		return Within, 0, err
+	}
+	if w.bounds.Memory > 0 && u.RSS > w.bounds.Memory && w.tree.holdsMore(w.bounds.Memory) {
+		return MemoryWatch, 0, nil
+	}
+	if used = u.CPU() - w.before; w.bounds.CPU > 0 && used >= w.bounds.CPU {
+		return CPUExceeded, used, nil
+	}
+	return Within, used, nil
 }
 
 // next is when to look again. The bound on processor time cannot be reached

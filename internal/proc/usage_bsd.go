@@ -20,6 +20,13 @@ func (t *Tree) holdsMore(int64) bool { return false }
 
 func (t *Tree) netCPU(time.Duration) {}
 
+// workOf calls f and tells how long it took.
+func workOf(f func()) time.Duration {
+	began := time.Now()
+	f()
+	return time.Since(began)
+}
+
 func processors() int { return runtime.NumCPU() }
 
 // Measurable says why a tree's processor time and memory cannot be measured.

@@ -227,6 +227,24 @@ func kibOf(b []byte, name string) (int64, bool) {
 	return n << 10, err == nil
 }
 
+// workOf calls f and tells how much processor time it took. What a starved
+// program waits for a processor is no work: trees would be looked at the less,
+// the more the machine has to do.
+func workOf(f func()) time.Duration {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	began := threadTime()
+	f()
+	return threadTime() - began
+}
+
+// threadTime is the processor time of this thread.
+func threadTime() time.Duration {
+	var ts unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts)
+	return time.Duration(ts.Nano())
+}
+
 func processors() int { return runtime.NumCPU() }
 
 // Measurable returns nil: every level of this system lists its members.
