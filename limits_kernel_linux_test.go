@@ -72,7 +72,7 @@ func cgroupV1(t *testing.T, controller string) (base string, ok bool) {
 	b, _ := os.ReadFile("/proc/self/cgroup")
 	_, name, ok := strings.Cut(string(b), ":"+controller+":")
 	name, _, _ = strings.Cut(name, "\n")
-	base = filepath.Join("/sys", "fs", "cgroup", controller, name)
+	base = "/sys/fs/cgroup/" + controller + name
 	try := filepath.Join(base, fmt.Sprintf("test-%d", os.Getpid()))
 	if !ok || os.Mkdir(try, 0o755) != nil {
 		return "", false
