@@ -118,6 +118,8 @@ func (s stop) wanted() bool { return s.limit != "" || s.cause != nil }
 // command, and alone decides about it.
 func (p *Process) supervise(ctx context.Context) {
 	defer close(p.done)
+	deadline.Watch()
+	defer deadline.Unwatch()
 	s := p.await(ctx)
 	close(p.ending)
 	if s.wanted() {

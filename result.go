@@ -71,8 +71,8 @@ type Result struct {
 	// MemoryBy says who ended an attempt for its memory, if anybody did: one
 	// of the values below.
 	MemoryBy MemoryBy `json:"memory_by,omitempty"`
-	// Stalled is how late the supervisor came to a deadline because it had
-	// been stopped, starved or asleep with the machine itself. The attempt was
+	// Stalled is how long the supervisor was away when a deadline passed, because
+	// it had been stopped, starved or asleep with the machine itself. The attempt was
 	// given a fresh chance then, at most as long as its limit. The time for which
 	// a command was paused is a part of it (Process.Pause). Zero if nothing of
 	// the kind happened.

@@ -92,9 +92,17 @@ type stallLine struct {
 	Result Result
 }
 
-// TestSupervisorStopped stops a supervisor past the deadlines of its tasks.
-// Time is the subject here: the deadlines have to pass.
+// TestSupervisorStopped stops a supervisor past the deadlines of its tasks:
+// until long after them, and until a moment after, when it comes to them nearly
+// in time. Time is the subject here: the deadlines have to pass.
 func TestSupervisorStopped(t *testing.T) {
+	for _, after := range []time.Duration{1500 * time.Millisecond, 200 * time.Millisecond} {
+		t.Run(after.String(), func(t *testing.T) { supervisorStopped(t, stallLimit+after) })
+	}
+}
+
+func supervisorStopped(t *testing.T, span time.Duration) {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "go")
 	cmd := exec.CommandContext(ctx(t), selfPath())
 	cmd.Env = append(os.Environ(), helperEnv(t, "stalled-supervisor"), stallFileVar+"="+file)
@@ -125,7 +133,7 @@ func TestSupervisorStopped(t *testing.T) {
 		if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(stallLimit + 1500*time.Millisecond)
+		time.Sleep(span)
 		if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
 			t.Fatal(err)
 		}

@@ -11,8 +11,9 @@ package deadline
 
 import "time"
 
-// Bound is how late the program may come to a deadline without thinking that
-// it was stopped or starved: a busy machine delays it by some milliseconds.
+// Bound is how late the program may come to a deadline, or how long it may be
+// away, without thinking that it was stopped or starved: a busy machine delays
+// it by some milliseconds.
 const Bound = 500 * time.Millisecond
 
 // Stall is what one attempt had to suffer of it. The zero value is ready. It
@@ -24,10 +25,12 @@ type Stall struct {
 
 // Forgive is asked when a deadline was found to have passed: due is when, and
 // span is how long the limit or the grace was that ended then. It reports
-// whether the deadline gets a chance, which ends at Moved(due). A deadline
+// whether the deadline gets a chance, which ends at Moved(due): as long as the
+// program was late or, if it was watched, away when the deadline passed; but no
+// longer than span. A deadline
 // gets one: what began to run before the end of the last chance gets no other.
 func (s *Stall) Forgive(now, due time.Time, span time.Duration) bool {
-	late := now.Sub(due)
+	late := max(now.Sub(due), program.away(now, due))
 	if late <= Bound || due.Add(-span).Before(s.until) {
 		return false
 	}

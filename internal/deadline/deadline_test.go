@@ -3,6 +3,7 @@ package deadline
 import (
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cutoff-run/cutoff/internal/leak"
@@ -58,6 +59,59 @@ func TestForgive(t *testing.T) {
 		}
 		if got := s.Total(start, next); got != 3*time.Second {
 			t.Errorf("recorded %v", got)
+		}
+	})
+}
+
+// A program that comes nearly in time was away for long.
+func TestAway(t *testing.T) {
+	start := time.Now()
+	at := func(ms int) time.Time { return start.Add(time.Duration(ms) * time.Millisecond) }
+	for _, tt := range []struct {
+		name     string
+		beats    []int // ms
+		now, due int
+		want     time.Duration
+	}{
+		{"there", []int{100, 200, 300, 400, 500, 600, 700}, 701, 700, 0},
+		{"a busy machine", []int{100, 600}, 1100, 900, 0},
+		{"back just now", []int{100}, 2010, 2000, 1910 * time.Millisecond},
+		{"back before the question", []int{100, 2010, 2110}, 2200, 2000, 1910 * time.Millisecond},
+		{"before the deadline", []int{100, 1800, 1900}, 2000, 2000, 0},
+		{"after it", []int{100, 200}, 2000, 150, 0},
+	} {
+		p := pulse{runs: true, last: start}
+		for _, ms := range tt.beats {
+			p.beat(at(ms))
+		}
+		if got := p.away(at(tt.now), at(tt.due)); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+	p := pulse{last: start} // nobody was watching: an idle program
+	if got := p.away(at(5000), at(4000)); got != 0 {
+		t.Errorf("%v of a time that nobody watched", got)
+	}
+}
+
+// The pulse runs while somebody wants it, and ends.
+func TestWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p pulse
+		for range 3 {
+			p.watch()
+			p.watch()
+			time.Sleep(time.Minute)
+			if now := time.Now(); now.Sub(p.last) > beatEvery {
+				t.Errorf("the last beat was %v ago", now.Sub(p.last))
+			}
+			p.unwatch()
+			time.Sleep(time.Minute)
+			p.unwatch()
+			time.Sleep(time.Minute)
+			if p.runs || !p.from.IsZero() {
+				t.Errorf("%+v", &p)
+			}
 		}
 	})
 }

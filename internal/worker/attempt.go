@@ -89,6 +89,8 @@ func (w *Worker) Do(c Call) Ending {
 // carryOn brings the call to its end over the pipes. The request may have gone
 // another way.
 func (a *attempt) carryOn(requested bool) {
+	deadline.Watch()
+	defer deadline.Unwatch()
 	now := time.Now()
 	if !requested {
 		a.posted = now

@@ -116,6 +116,8 @@ func (j *job) start() (code int, err error) {
 // watch is the life of the command: it returns when the command has ended, or
 // could not be killed.
 func (j *job) watch() error {
+	deadline.Watch()
+	defer deadline.Unwatch()
 	for {
 		select {
 		case <-j.tree.Exited():
