@@ -32,7 +32,9 @@ var program pulse
 // pulse is a clock that is looked at all the time.
 type pulse struct {
 	mu    sync.Mutex
+	timer *time.Timer
 	users int
+	idle  int // ticks since there were users
 	runs  bool
 	last  time.Time // the last beat
 	from  time.Time // the last time without a beat that was longer than Bound,
@@ -42,9 +44,15 @@ type pulse struct {
 func (p *pulse) watch() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.users++; !p.runs {
-		p.runs, p.last = true, time.Now()
-		go p.run()
+	p.users++
+	if p.idle = 0; p.runs {
+		return
+	}
+	p.runs, p.last = true, time.Now()
+	if p.timer == nil {
+		p.timer = time.AfterFunc(beatEvery, p.tick)
+	} else {
+		p.timer.Reset(beatEvery)
 	}
 }
 
@@ -54,22 +62,17 @@ func (p *pulse) unwatch() {
 	p.users--
 }
 
-func (p *pulse) run() {
-	t := time.NewTicker(beatEvery)
-	defer t.Stop()
-	for idle := 0; ; {
-		<-t.C
-		p.mu.Lock()
-		p.beat(time.Now())
-		if idle++; p.users > 0 {
-			idle = 0
-		}
-		if idle == linger {
-			p.runs = false
-			p.mu.Unlock()
-			return
-		}
-		p.mu.Unlock()
+// tick is called by the timer. No goroutine waits for it: it would be one that
+// a call of a function leaves behind.
+func (p *pulse) tick() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.beat(time.Now())
+	if p.users == 0 {
+		p.idle++
+	}
+	if p.runs = p.idle < linger; p.runs {
+		p.timer.Reset(beatEvery)
 	}
 }
 

@@ -34,7 +34,7 @@ journal:                       cutoff golang.org/x/sys
 batch:                         cutoff journal
 batch/batchtest:               cutoff journal batch
 internal/faults:
-cmd/cutoff/internal/report:    cutoff journal golang.org/x/image
+cmd/cutoff/internal/report:    cutoff journal cmd/cutoff/internal/advise golang.org/x/image
 cmd/cutoff/internal/advise:    cutoff journal
 cmd/cutoff/internal/progress:  cutoff batch github.com/mattn/go-runewidth
 cmd/cutoff/internal/hostile:

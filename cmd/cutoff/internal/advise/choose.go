@@ -9,7 +9,7 @@ import (
 // Options say what is asked.
 type Options struct {
 	// Keep is the least share of the results, above 0 and below 1, that an
-	// advised limit keeps of those that the largest limit gave.
+	// advised limit keeps of those that the largest limit gave. Zero means 0.95.
 	Keep float64
 }
 
@@ -96,6 +96,9 @@ func Read(r io.Reader, o Options) (*Advice, error) {
 	s, err := readSamples(r)
 	if err != nil {
 		return nil, err
+	}
+	if o.Keep == 0 {
+		o.Keep = 0.95
 	}
 	return s.advise(o), nil
 }

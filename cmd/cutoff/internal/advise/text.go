@@ -58,7 +58,7 @@ func (a *Advice) WriteText(w io.Writer) error {
 		a.writeTable(b)
 	}
 	fmt.Fprintln(b)
-	for _, note := range a.notes() {
+	for _, note := range a.Notes() {
 		fmt.Fprintln(b, note)
 	}
 	return b.Flush()
@@ -73,30 +73,42 @@ func (a *Advice) writeTable(b *bufio.Writer) {
 		fmt.Fprintln(b)
 	}
 	fmt.Fprintln(b)
-	row("", "limit", "results kept", "surely", "time saved", "time per result")
-	for _, l := range a.lines() {
-		p := l.Point
-		row(l.mark, duration(p.Limit), percent(p.Kept), percent(p.KeptLow), percent(p.Saved), duration(p.Cost))
+	row("", Columns...)
+	for _, r := range a.Rows() {
+		mark := ""
+		if r.Advised {
+			mark = "→"
+		}
+		row(mark, r.Cells...)
 	}
 }
 
-type line struct {
-	mark string
-	Point
+// Columns are the heads of the columns of Rows.
+var Columns = []string{"limit", "results kept", "surely", "time saved", "time per result"}
+
+// Row is what one limit would do.
+type Row struct {
+	Advised bool     // it is the advised one
+	Cells   []string // see Columns
 }
 
-// lines are the table's limits in ascending order, with the advised one and the
-// present one.
-func (a *Advice) lines() []line {
-	var out []line
+// Rows is a table of limits in ascending order, with the advised one and, as
+// the last, the present one. It is empty if there is too little data.
+func (a *Advice) Rows() []Row {
+	if len(a.Table) == 0 {
+		return nil
+	}
+	var out []Row
+	last := time.Duration(-1)
 	add := func(p Point) {
-		mark := ""
-		if a.Best != nil && p.Limit == a.Best.Limit {
-			mark = "→"
+		if p.Limit <= last {
+			return
 		}
-		if len(out) == 0 || out[len(out)-1].Limit < p.Limit {
-			out = append(out, line{mark, p})
-		}
+		last = p.Limit
+		out = append(out, Row{
+			a.Best != nil && p.Limit == a.Best.Limit,
+			[]string{duration(p.Limit), percent(p.Kept), percent(p.KeptLow), percent(p.Saved), duration(p.Cost)},
+		})
 	}
 	best := a.Best
 	for _, p := range a.Table {
@@ -113,8 +125,8 @@ func (a *Advice) lines() []line {
 	return out
 }
 
-// notes say what the advice rests on.
-func (a *Advice) notes() []string {
+// Notes say what the advice rests on.
+func (a *Advice) Notes() []string {
 	n := []string{fmt.Sprintf("From %s: %s, %d ended without one, %d were stopped before their end.",
 		amount(a.Attempts, "attempt"), amount(a.Results, "result"), a.Without, a.Censored)}
 	if a.Censored > 0 {

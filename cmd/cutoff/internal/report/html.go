@@ -46,6 +46,7 @@ type page struct {
 	Tiles                  []tile
 	TaskShares, TimeShares string
 	Damage                 string
+	Advice                 *adviceView
 	Rows                   *rowsView  // up to 60 tasks
 	Lanes                  *lanesView // more
 	Quantiles              *quantileView
@@ -69,7 +70,7 @@ type tile struct {
 type chip struct{ Class, Mark, Name string }
 
 // writeHTML writes the page.
-func writeHTML(w io.Writer, d *detail) error {
+func writeHTML(w io.Writer, d *detail, advice *adviceView) error {
 	rows, total := d.listed()
 	data, shown, err := listData(rows)
 	if err != nil {
@@ -78,7 +79,7 @@ func writeHTML(w io.Writer, d *detail) error {
 	p := &page{
 		Title: "cutoff: " + d.Verdict(), Verdict: strings.ReplaceAll(d.Verdict(), " %", "\u00a0%"), About: d.about(),
 		Policy: policy(), CSS: template.CSS(pageCSS), JS: template.JS(pageJS), Data: template.JS(data),
-		Quantiles: newQuantileView(d), Groups: d.groupViews(), Slowest: d.slowRows(),
+		Advice: advice, Quantiles: newQuantileView(d), Groups: d.groupViews(), Slowest: d.slowRows(),
 		Sampled: sampled(shown, total), Environment: d.environment(),
 	}
 	p.addTiles(d)
@@ -107,6 +108,9 @@ func policy() string {
 }
 
 func (p *page) addSections() {
+	if p.Advice != nil {
+		p.Sections = append(p.Sections, section{"advice", "Advice"})
+	}
 	p.Sections = append(p.Sections, section{"timeline", "Timeline"})
 	if p.Quantiles != nil {
 		p.Sections = append(p.Sections, section{"quantiles", "Quantiles"})

@@ -62,7 +62,7 @@ func Write(w io.Writer, f Format, journal io.ReadSeeker) (Damage, error) {
 			return d.Damage, ErrNoTasks
 		}
 		if f == HTML {
-			return d.Damage, writeHTML(w, d)
+			return d.Damage, writePage(w, d, journal)
 		}
 		return d.Damage, writeText(w, d)
 	}
