@@ -143,14 +143,14 @@ func TestMemoryAtOnce(t *testing.T) {
 			const limit = 600 << 20 // a worker needs more under the race detector
 			p := newPool(t, PoolOptions{Workers: 1, Containment: string(l.Level), Limits: Limits{Memory: limit, Timeout: bound}})
 			for range 2 {
-				c, err := eatAll.Start(ctx(t), p, 2<<30)
+				c, err := eatAll.Start(ctx(t), p, 1<<30)
 				if err != nil {
 					t.Fatal(err)
 				}
 				_, err = c.Wait()
 				r := c.Result()
 				_ = cutOff(t, r, err, Memory, ErrMemory)
-				if r.MaxRSS > 3<<29 || r.MemoryBy != ByKernel && r.MemoryBy != ByWatch {
+				if r.MaxRSS > 900<<20 || r.MemoryBy != ByKernel && r.MemoryBy != ByWatch {
 					t.Errorf("ended by the %s with a peak of %d MiB", r.MemoryBy, r.MaxRSS>>20)
 				}
 				if n, err := double.Call(ctx(t), p, 21); err != nil || n != 42 {
