@@ -34,8 +34,8 @@ journal:                       cutoff golang.org/x/sys
 batch:                         cutoff journal
 batch/batchtest:               cutoff journal batch
 internal/faults:
-cmd/cutoff/internal/report:    cutoff journal cmd/cutoff/internal/advise golang.org/x/image
 cmd/cutoff/internal/advise:    cutoff journal
+cmd/cutoff/internal/report:    cutoff journal cmd/cutoff/internal/advise golang.org/x/image
 cmd/cutoff/internal/progress:  cutoff batch github.com/mattn/go-runewidth
 cmd/cutoff/internal/hostile:
 cmd/cutoff/internal/doctor:    internal/proc cutoff cmd/cutoff/internal/hostile golang.org/x/sys
