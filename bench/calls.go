@@ -66,19 +66,23 @@ func (p *pools) close() {
 // warm is the round trip of 64 bytes, one at a time, the median of each round:
 // a call under a limit beside what the machine needs for the bare bytes.
 func (p *pools) warm(f *floor) group {
-	return group{"warm call, 64 bytes", []subject{
+	return group{"warm call, 64 bytes", append([]subject{
 		f.subject("C, futex on a shared page", "futex", warmCalls),
 		f.subject("C, two pipes", "pipe", warmCalls),
 		goFloor("Go, futex on a shared page", warmCalls),
 		{name: "Go, two pipes and cat", run: func(context.Context) (float64, error) { return pingPong(warmCalls) }},
-		{name: "cutoff", run: func(ctx context.Context) (float64, error) { return medianCall(ctx, p.warmPool, warmCalls) }},
-		{name: "cutoff, Spin 20 µs", run: func(ctx context.Context) (float64, error) { return medianCall(ctx, p.spinPool, warmCalls) }},
-	}}
+		{name: "cutoff", run: func(ctx context.Context) (float64, error) { return medianCall(ctx, p.warmPool, 64, warmCalls) }},
+		{name: "cutoff, Spin 20 µs", run: func(ctx context.Context) (float64, error) { return medianCall(ctx, p.spinPool, 64, warmCalls) }},
+		pythonSubject("Python, multiprocessing.Pool", "64", "multiprocessing", warmCalls, ""),
+		pythonSubject("Python, ProcessPoolExecutor", "64", "executor", warmCalls, ""),
+		pythonSubject("Python, pebble", "64", "pebble", warmCalls, ""),
+		pythonSubject("Python, billiard.Pool", "64", "billiard", warmCalls, ""),
+	}, nodePools()...)}
 }
 
-// medianCall is the median of n calls, one after the other.
-func medianCall(ctx context.Context, pool *cutoff.Pool, n int) (float64, error) {
-	in := make([]byte, 64)
+// medianCall is the median of n calls with size bytes, one after the other.
+func medianCall(ctx context.Context, pool *cutoff.Pool, size, n int) (float64, error) {
+	in := make([]byte, size)
 	took := make([]float64, n)
 	for i := range took {
 		begun := time.Now()
@@ -97,6 +101,7 @@ func (p *pools) fresh() group {
 			return each(freshCalls, func() error { return exec.CommandContext(ctx, "/proc/self/exe", "-h").Run() })
 		}},
 		{name: "cutoff, MaxCalls 1", run: func(ctx context.Context) (float64, error) { return calls(ctx, p.freshPool, freshCalls) }},
+		pythonSubject("Python, multiprocessing.Process", "process", "multiprocessing", freshCalls, ""),
 	}}
 }
 
@@ -119,11 +124,11 @@ func each(n int, do func() error) (float64, error) {
 	return time.Since(begun).Seconds() / float64(n), nil
 }
 
-// overshoot is the time from the deadline of an endless call to the moment
-// its process is gone, beside a bare kill and wait.
+// overshoot is the time from the deadline of an endless call to the caller's
+// error, beside a bare kill and wait. With us the process is gone then.
 func (p *pools) overshoot() group {
-	return group{"deadline to gone, busy worker", []subject{
-		{name: "kill and wait of a busy process", run: killFloor},
+	return group{"deadline to error, busy worker", []subject{
+		{name: "kill and wait of this program, busy", run: killFloor},
 		{name: "cutoff, with the stack", run: func(ctx context.Context) (float64, error) {
 			late, _, err := cutOff(ctx, p.warmPool)
 			return late, err
@@ -132,6 +137,7 @@ func (p *pools) overshoot() group {
 			late, _, err := cutOff(ctx, p.bluntPool)
 			return late, err
 		}},
+		pythonSubject("Python, pebble", "cutoff", "pebble", cutoffs, ""),
 	}}
 }
 
@@ -146,22 +152,22 @@ func (p *pools) next() group {
 	}}
 }
 
-// cutOff lets endless calls run into their limit. It returns by how much the
-// end of the process came after the limit, and what the call after took.
+// cutOff lets endless calls run into their limit. It returns by how much their
+// errors came after the limit, and what the call after took.
 func cutOff(ctx context.Context, pool *cutoff.Pool) (late, next float64, err error) {
-	bounded := pool.With(cutoff.Limits{Timeout: 20 * time.Millisecond})
+	const limit = 20 * time.Millisecond
+	bounded := pool.With(cutoff.Limits{Timeout: limit})
 	var lates, nexts []float64
 	for range cutoffs {
 		for pool.Stats().Idle < 2 { // the spare is not there yet
 			time.Sleep(time.Millisecond)
 		}
-		_, err := spin.Call(ctx, bounded, 0)
-		var cut *cutoff.CutoffError
-		if !errors.As(err, &cut) {
+		begun := time.Now()
+		if _, err := spin.Call(ctx, bounded, 0); !errors.Is(err, cutoff.ErrTimeout) {
 			return 0, 0, fmt.Errorf("not cut off: %w", err)
 		}
-		lates = append(lates, cut.Result.Overshoot.Seconds())
-		begun := time.Now()
+		lates = append(lates, (time.Since(begun) - limit).Seconds())
+		begun = time.Now()
 		if _, err := echo.Call(ctx, pool, make([]byte, 64)); err != nil {
 			return 0, 0, err
 		}
@@ -170,11 +176,25 @@ func cutOff(ctx context.Context, pool *cutoff.Pool) (late, next float64, err err
 	return median(lates), median(nexts), nil
 }
 
-// killFloor is what the machine needs to end a process that is busy.
+// busyVar makes this program busy for ever.
+const busyVar = "CUTOFF_BENCH_BUSY"
+
+func playBusy() {
+	if os.Getenv(busyVar) == "" {
+		return
+	}
+	fmt.Println("busy")
+	for {
+	}
+}
+
+// killFloor is what the machine needs to end a process of this program that is
+// busy.
 func killFloor(ctx context.Context) (float64, error) {
 	var took []float64
 	for range cutoffs {
-		c := exec.CommandContext(ctx, "sh", "-c", "echo; while :; do :; done")
+		c := exec.CommandContext(ctx, "/proc/self/exe")
+		c.Env = append(os.Environ(), busyVar+"=1")
 		ready, err := c.StdoutPipe()
 		if err != nil {
 			return 0, err
@@ -185,6 +205,7 @@ func killFloor(ctx context.Context) (float64, error) {
 		if _, err := ready.Read(make([]byte, 1)); err != nil {
 			return 0, err
 		}
+		time.Sleep(20 * time.Millisecond) // as the calls run
 		begun := time.Now()
 		_ = c.Process.Kill()
 		_ = c.Wait() // says that it was killed

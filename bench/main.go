@@ -52,6 +52,7 @@ type group struct {
 
 func main() {
 	playFloor()
+	playBusy()
 	cutoff.Init()
 	rounds := flag.Int("rounds", 5, "measure each subject `N` times")
 	asJSON := flag.Bool("json", false, "print JSON")
@@ -90,7 +91,10 @@ func run(ctx context.Context, rounds int, only string, asJSON bool) error {
 	}
 	defer floor.remove()
 	var all []measurement
-	for _, g := range []group{pools.warm(floor), pools.fresh(), pools.overshoot(), pools.next(), batch.group} {
+	for _, g := range []group{
+		pools.warm(floor), tiny(), pools.payload(1<<20, 50, "1 MiB"), pools.payload(64<<20, 3, "64 MiB"),
+		pools.fresh(), pools.overshoot(), pools.next(), mixed(), batch.group,
+	} {
 		if !strings.Contains(g.name, only) || len(g.subjects) == 0 {
 			continue
 		}
