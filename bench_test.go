@@ -72,3 +72,25 @@ func BenchmarkCallPayload(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkMapTiny(b *testing.B) {
+	p, err := NewPool(PoolOptions{Workers: 2, Limits: Limits{Timeout: bound}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { p.Kill() })
+	in := make([]byte, 8)
+	b.ReportAllocs()
+	inputs := func(yield func([]byte) bool) {
+		for b.Loop() {
+			if !yield(in) {
+				return
+			}
+		}
+	}
+	for it := range length.Map(b.Context(), p, inputs) {
+		if it.Err != nil {
+			b.Fatal(it.Err)
+		}
+	}
+}

@@ -76,14 +76,12 @@ func run(ctx context.Context, rounds int, only string, asJSON bool) error {
 		return err
 	}
 	defer pools.close()
-	var batch batchBench
-	if strings.Contains(batchName, only) { // it builds the program
-		b, err := batchGroup()
-		if err != nil {
+	prog := &program{}
+	if strings.Contains(batchName, only) || strings.Contains(oneName, only) {
+		if prog, err = buildProgram(); err != nil {
 			return err
 		}
-		batch = *b
-		defer batch.remove()
+		defer prog.remove()
 	}
 	floor, err := buildFloor()
 	if err != nil {
@@ -93,9 +91,9 @@ func run(ctx context.Context, rounds int, only string, asJSON bool) error {
 	var all []measurement
 	for _, g := range []group{
 		pools.warm(floor), tiny(), pools.payload(1<<20, 50, "1 MiB"), pools.payload(64<<20, 3, "64 MiB"),
-		pools.fresh(), pools.overshoot(), pools.next(), mixed(), batch.group,
+		pools.fresh(), pools.overshoot(), pools.next(), mixed(), prog.one(), prog.batch(floor),
 	} {
-		if !strings.Contains(g.name, only) || len(g.subjects) == 0 {
+		if !strings.Contains(g.name, only) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "bench: %s…\n", g.name)
