@@ -143,7 +143,9 @@ func TestStorm(t *testing.T) {
 		in[i] = byte(i * i)
 	}
 	for i := range kills {
-		w, err := Start(config(tallyVar + "=" + name))
+		c := config(tallyVar+"="+name, "GOMAXPROCS="+strconv.Itoa(1+i/2%2))
+		c.Spin = time.Duration(i%2) * 20 * time.Microsecond
+		w, err := Start(c)
 		if err != nil {
 			t.Fatal(err)
 		}
