@@ -127,7 +127,9 @@ func (h *cgroupHold) clear(t *Tree) (left int, err error) {
 			return left, err
 		}
 	}
-	h.reapAdopted(t)
+	if pop || anyDead() {
+		h.reapAdopted(t)
+	}
 	return left, removeCgroup(h.dir)
 }
 
@@ -145,16 +147,12 @@ func (h *cgroupHold) end(t *Tree) (n int, err error) {
 	return len(pids), err
 }
 
-// reapAdopted reaps dead members that have become children of this program.
-// Only an init process (in a container, say) and a child subreaper adopt any.
+// reapAdopted reaps the members that are children of this program. A process
+// leaves the count of its cgroup a moment before it can be reaped.
 func (h *cgroupHold) reapAdopted(t *Tree) {
-	if adopts, _ := getSubreaper(); !adopts && os.Getpid() != 1 {
-		return
-	}
-	for _, pid := range childrenOf(os.Getpid()) {
-		if st, ok := readStat(pid); ok && st.dead() && pid != t.pid && inCgroup(pid, h.dir) {
-			_, _ = syscall.Wait4(pid, nil, unix.WNOHANG, nil)
-		}
+	ours := func(st stat) bool { return inCgroup(st.pid, h.dir) }
+	for end := time.Now().Add(clearBound); reapAdopted(t.pid, ours) > 0 && time.Now().Before(end); {
+		time.Sleep(20 * time.Microsecond)
 	}
 }
 

@@ -43,6 +43,7 @@ var hostile = []struct {
 	{"crowd", `i=0; while [ $i -lt 1000 ]; do (exec sleep 60) & i=$((i+1)); done; echo >&3; wait`, 1, 1000},
 	{"fork bomb", `f() { echo >&3; [ $1 -eq 0 ] || { f $(($1-1)) & f $(($1-1)) & }; sleep 60; }; f 6`, 60, -1},
 	{"comet", comet, 20, -1},
+	{"sibling of the leader", `CUTOFF_PROC_TEST_HELPER=sibling exec /proc/self/fd/4`, 1, 1},
 }
 
 // comet is a process that forks and exits all the time, each in a session of
@@ -77,6 +78,19 @@ var _ = helper("traced", func() {
 	}
 	_, _ = os.NewFile(3, "test's pipe").Write([]byte{'.'})
 	_ = unix.Kill(os.Getpid(), unix.SIGSTOP)
+	time.Sleep(time.Minute)
+})
+
+// It has its parent's parent adopt a child: the program that started the tree.
+var _ = helper("sibling", func() {
+	_, err := syscall.ForkExec("/bin/sh", []string{"sh", "-c", "echo >&3; exec sleep 60"}, &syscall.ProcAttr{
+		Env:   os.Environ(),
+		Files: []uintptr{0, 1, 2, 3},
+		Sys:   &syscall.SysProcAttr{Cloneflags: unix.CLONE_PARENT, Setsid: true},
+	})
+	if err != nil {
+		panic(err)
+	}
 	time.Sleep(time.Minute)
 })
 
@@ -214,7 +228,7 @@ func (tr *trial) clean() {
 }
 
 func TestKillLeavesNothing(t *testing.T) {
-	helpersUsed["beheaded"], helpersUsed["traced"] = true, true
+	helpersUsed["beheaded"], helpersUsed["traced"], helpersUsed["sibling"] = true, true, true
 	eachLevel(t, func(t *testing.T, start starter) {
 		for _, h := range hostile {
 			t.Run(h.name, func(t *testing.T) {

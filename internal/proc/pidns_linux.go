@@ -84,7 +84,7 @@ func (n *namespaceParent) start(s Spec) (*Tree, error) {
 	})
 	if err != nil {
 		if h != nil { // and no leader
-			h.abandon(0)
+			_ = h.end(0)
 		}
 		return nil, err
 	}
@@ -161,7 +161,11 @@ func (n *namespaceParent) launch(s Spec) (h *pidnsHold, pid int, err error) {
 	if r.err == nil {
 		return h, r.leader, nil
 	}
-	h.abandon(r.leader)
+	if r.leader > 0 {
+		_ = unix.Kill(r.leader, unix.SIGKILL)
+		_, _ = syscall.Wait4(r.leader, nil, 0, nil)
+	}
+	_ = h.end(0)
 	if isExec {
 		return nil, 0, &os.PathError{Op: "fork/exec", Path: s.Path, Err: exec.Errno}
 	}
@@ -298,11 +302,12 @@ func (h *pidnsHold) clear(t *Tree) (left int, err error) {
 	if !h.childless(t) {
 		left = len(h.members())
 	}
-	return left, h.end(nil)
+	return left, h.end(t.pid)
 }
 
-// childless reports whether the init has no children. Then it is alone: when
-// the leader is reaped, everything else descends from it.
+// childless reports whether neither the init nor this program has a child in
+// the namespace, but for the leader, which is reaped. Then the init is alone:
+// everything else descends from these.
 func (h *pidnsHold) childless(t *Tree) bool {
 	reaped := true
 	_ = t.unreaped(func() error { reaped = false; return nil })
@@ -311,14 +316,26 @@ func (h *pidnsHold) childless(t *Tree) bool {
 	}
 	pid := strconv.Itoa(h.init)
 	b, err := os.ReadFile(path.Join("/proc", pid, "task", pid, "children"))
-	return err == nil && strings.TrimSpace(string(b)) == ""
+	return err == nil && strings.TrimSpace(string(b)) == "" && h.reapAdopted(t.pid) == 0
 }
 
-// end kills the init and reaps it, which proves that nothing is left. pause, if
-// not nil, is called while it waits.
-func (h *pidnsHold) end(pause func()) error {
+// reapAdopted reaps the members that are children of this program: until then
+// the init cannot end.
+func (h *pidnsHold) reapAdopted(leader int) (alive int) {
+	return reapAdopted(leader, func(st stat) bool {
+		return h.ns != "" && st.pid != h.init && namespaceOf(st.pid) == h.ns
+	})
+}
+
+// end kills the init and reaps it, which proves that nothing is left. leader,
+// if not 0, has a watch that reaps it; without one the leader is reaped as the
+// rest is.
+func (h *pidnsHold) end(leader int) error {
+	defer h.alive.Close()
+	if h.init == 0 { // nothing was started
+		return nil
+	}
 	_ = unix.Kill(h.init, unix.SIGKILL)
-	h.alive.Close()
 	wait := 20 * time.Microsecond
 	for late := time.Now().Add(clearBound); ; time.Sleep(wait) {
 		pid, err := syscall.Wait4(h.init, nil, unix.WNOHANG, nil)
@@ -328,34 +345,11 @@ func (h *pidnsHold) end(pause func()) error {
 		if time.Now().After(late) {
 			return fmt.Errorf("the PID namespace of process %d: %w", h.init, errSurvivors)
 		}
-		if pause != nil {
-			pause()
+		if wait *= 2; wait > time.Millisecond {
+			wait = time.Millisecond
+			h.reapAdopted(leader)
 		}
-		wait = min(2*wait, time.Millisecond)
 	}
-}
-
-// abandon ends a namespace that is not wanted, or that got no leader (0), or
-// one that could not execute its command: that one is a dead child of ours
-// whose pid nobody has told.
-func (h *pidnsHold) abandon(leader int) {
-	if h.init == 0 {
-		h.alive.Close()
-		return
-	}
-	_ = h.end(func() {
-		if leader > 0 {
-			_, _ = syscall.Wait4(leader, nil, unix.WNOHANG, nil)
-		}
-		if h.ns == "" {
-			return
-		}
-		for pid, st := range processes() {
-			if st.ppid == os.Getpid() && pid != h.init && st.dead() && namespaceOf(pid) == h.ns {
-				_, _ = syscall.Wait4(pid, nil, unix.WNOHANG, nil)
-			}
-		}
-	})
 }
 
 // release has the init live until the last member ends, with or without us.

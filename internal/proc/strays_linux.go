@@ -1,12 +1,6 @@
 package proc
 
-import (
-	"os"
-	"sync"
-	"syscall"
-
-	"golang.org/x/sys/unix"
-)
+import "sync"
 
 // strays are the trees at the sweep level that were let go while something of
 // them lived. Their members may be this program's children, because it adopts
@@ -34,19 +28,16 @@ func (s *straysHold) reap() {
 		return
 	}
 	still := map[*sweepHold]bool{}
-	for _, pid := range childrenOf(os.Getpid()) {
-		st, ok := readStat(pid)
+	reapAdopted(0, func(st stat) bool {
+		ours := false
 		for _, h := range s.trees {
-			if !ok || h.known[pid] != st.start && !h.mark.on(pid) {
-				continue
-			}
-			if st.dead() {
-				_, _ = syscall.Wait4(pid, nil, unix.WNOHANG, nil)
-			} else {
-				still[h] = true
+			if h.known[st.pid] == st.start || h.mark.on(st.pid) {
+				ours = true
+				still[h] = still[h] || !st.dead()
 			}
 		}
-	}
+		return ours
+	})
 	kept := s.trees[:0]
 	for _, h := range s.trees {
 		if still[h] {
