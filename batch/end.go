@@ -11,15 +11,20 @@ import (
 // ended is an attempt that is over, or a task that was given up without one.
 type ended struct {
 	*numbered
-	output *captured
-	result cutoff.Result
-	err    error
+	output  *captured
+	results *results // nil: none
+	result  cutoff.Result
+	err     error
+	failure error // not of the attempt but of the batch: it cannot go on
 }
 
 // end takes an attempt that is over.
 func (l *loop) end(e ended) {
 	l.running--
 	l.slots.give(e.attempt.Slot)
+	if e.failure != nil {
+		l.fail(e.failure)
+	}
 	l.sum.Time += e.result.Wall
 	if e.result.Outcome.CutOff() {
 		l.sum.CutOffTime += e.result.Wall
@@ -122,13 +127,23 @@ func (l *loop) print(seq int64, output *captured) {
 	}
 }
 
+// journalEnded records the end of an attempt, or of a task without one: in the
+// journal, and with the attempt's results.
 func (l *loop) journalEnded(e ended, retry bool) error {
-	if l.opts.Journal == nil {
+	if l.opts.Journal == nil && e.results == nil {
 		return nil
 	}
-	rec := journal.Ended{Task: e.record, Result: e.result, Retry: retry}
+	rec := journal.Ended{Time: time.Now(), Task: e.record, Result: e.result, Retry: retry}
 	if e.err != nil {
 		rec.Error = e.err.Error()
 	}
-	return l.opts.Journal.Ended(rec)
+	if l.opts.Journal != nil {
+		if err := l.opts.Journal.Ended(rec); err != nil {
+			return err
+		}
+	}
+	if e.results != nil {
+		return e.results.record(&rec)
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"sync"
 )
 
@@ -100,11 +101,21 @@ func (s *spool) close() {
 	}
 }
 
-// stream is what an attempt wrote to one of its outputs.
+// stream is what an attempt wrote to one of its outputs: all of it, or the
+// beginning and the end.
 type stream struct {
 	spool  *spool
 	stored []extent
 	tail   []byte // what follows, less than a chunk
+	half   int    // chunks that are kept at the beginning, and at the end; 0: all
+	lost   int64  // bytes that were dropped behind the first half
+}
+
+// setMost bounds what is kept, rounded up to chunks; zero is no bound.
+func (s *stream) setMost(n int64) {
+	if n > 0 {
+		s.half = int(min((n+2*chunkSize-1)/(2*chunkSize), 1<<30))
+	}
 }
 
 // Write implements io.Writer. It never fails: what could not be kept ends the
@@ -127,15 +138,26 @@ func (s *stream) empty() bool { return len(s.stored) == 0 && len(s.tail) == 0 }
 
 // park moves the tail into the file. The caller drops it or writes over it.
 func (s *stream) park() {
-	if e := s.spool.store(s.tail); e.n > 0 {
-		s.stored = append(s.stored, e)
+	e := s.spool.store(s.tail)
+	if e.n == 0 {
+		return
+	}
+	s.stored = append(s.stored, e)
+	if s.half > 0 && len(s.stored) > 2*s.half {
+		oldest := s.stored[s.half]
+		s.lost += int64(oldest.n)
+		s.spool.release(oldest)
+		s.stored = slices.Delete(s.stored, s.half, s.half+1)
 	}
 }
 
 // drain writes everything to w and gives the space back.
 func (s *stream) drain(w io.Writer) error {
 	var err error
-	for _, e := range s.stored {
+	for i, e := range s.stored {
+		if err == nil && s.lost > 0 && i == s.half {
+			_, err = io.WriteString(w, leftOut(s.lost))
+		}
 		if err == nil {
 			err = s.copyOut(w, e)
 		}

@@ -70,6 +70,19 @@ type Options struct {
 	// attempt in one piece when it has ended. Nil discards it. If writing fails the batch
 	// ends.
 	Stdout, Stderr io.Writer
+	// MaxOutput is how many bytes are kept of each of an attempt's two streams,
+	// for Stdout and Stderr and in Results: the first and the last half, with a
+	// line between them that says how much is missing. For Stdout and Stderr it
+	// is rounded up to units of 32 KiB, of which there are two at least. Zero
+	// keeps everything. (Limits.Output cuts a task off that writes too much.)
+	MaxOutput int64
+	// Results is a directory that gets another one for each task, named for its
+	// ID and its identity, and in that one for each attempt, named for its
+	// number, with what it wrote (stdout, stderr) and how it ended (record.json,
+	// a journal's line). If that cannot be written, or an attempt's directory is
+	// there already, the batch ends with an error that matches [ErrResults].
+	// Empty means none.
+	Results string
 	// KeepOrder prints in the order of the input instead of the order of the
 	// ends. Finished tasks that wait for an earlier one hold 4 MiB in memory at
 	// most, the rest in a temporary file; when 65,536 wait, no further task
@@ -99,6 +112,9 @@ func (o *Options) fill() error {
 	}
 	if o.Delay < 0 {
 		return fmt.Errorf("batch: Options.Delay is negative (%v): use a positive time, or zero for none", o.Delay)
+	}
+	if o.MaxOutput < 0 {
+		return fmt.Errorf("batch: Options.MaxOutput is negative (%d): use a positive number of bytes, or zero for all", o.MaxOutput)
 	}
 	if o.Budget < 0 {
 		return fmt.Errorf("batch: Options.Budget is negative (%v): use a positive time, or zero for none", o.Budget)
@@ -217,8 +233,9 @@ func (s Summary) CutOff() int64 {
 //     says, and the error matches [ErrHalted];
 //   - tasks yields an error, which ends the input: what runs is waited for,
 //     and Run returns that error;
-//   - the journal or the output cannot be written: what runs is stopped. An
-//     error of the output matches [ErrOutput].
+//   - the journal, the output or the results cannot be written: what runs is
+//     stopped. An error of the output matches [ErrOutput], one of the results
+//     [ErrResults].
 //
 // The input is read by a goroutine of its own, one task ahead. If Run fails
 // while tasks waits for something, Run returns without it.

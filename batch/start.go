@@ -79,7 +79,7 @@ func (l *loop) number(t Task) *numbered {
 		t.ID = strconv.FormatInt(l.seq, 10)
 	}
 	n := &numbered{attempt: Attempt{Task: t, Seq: l.seq}, record: t.record(l.seq)}
-	if l.opts.Journal != nil || l.opts.Resume != nil || l.opts.Ledger != nil {
+	if l.opts.Journal != nil || l.opts.Resume != nil || l.opts.Ledger != nil || l.opts.Results != "" {
 		n.record.Identity = t.Work().Identity()
 		n.record.Occurrence = l.occurred.Next(n.record.Identity)
 		var known bool
@@ -131,26 +131,52 @@ func (l *loop) begin(n *numbered) {
 
 // start runs an attempt in a goroutine of its own.
 func (l *loop) start(n *numbered) {
-	out := &captured{tag: n.attempt.Task.ID}
-	out.stdout.spool, out.stderr.spool = l.spool, l.spool
+	e := ended{numbered: n, output: l.capture(n.attempt.Task.ID)}
 	a := n.attempt
 	a.Deadline = l.deadline(a.Limits.Timeout)
-	a.Stdout, a.Stderr = io.Discard, io.Discard
-	if l.opts.Stdout != nil {
-		a.Stdout = &out.stdout
-	}
-	if l.opts.Stderr != nil {
-		a.Stderr = &out.stderr
-	}
 	l.opts.OnEvent(Event{Kind: Started, Attempt: a})
 	go func() {
-		res, err := l.runner.Run(l.ctx, a)
-		res.Attempt = a.Number
-		if res.Outcome == cutoff.NotStarted {
-			res.Attempt = 0
+		var stdout, stderr io.Writer
+		if l.opts.Results != "" {
+			if e.results, e.failure = openResults(l.opts.Results, &n.record, a.Number, l.opts.MaxOutput); e.failure != nil {
+				e.result, e.err = notStarted, e.failure
+				l.ends <- e
+				return
+			}
+			stdout, stderr = e.results.stdout, e.results.stderr
 		}
-		l.ends <- ended{n, out, res, err}
+		a.Stdout = tee(l.opts.Stdout != nil, &e.output.stdout, stdout)
+		a.Stderr = tee(l.opts.Stderr != nil, &e.output.stderr, stderr)
+		e.result, e.err = l.runner.Run(l.ctx, a)
+		e.failure = e.results.close()
+		if e.result.Attempt = a.Number; e.result.Outcome == cutoff.NotStarted {
+			e.result.Attempt = 0
+		}
+		l.ends <- e
 	}()
+}
+
+// capture returns what takes the output of an attempt.
+func (l *loop) capture(tag string) *captured {
+	out := &captured{tag: tag}
+	for _, s := range []*stream{&out.stdout, &out.stderr} {
+		s.spool = l.spool
+		s.setMost(l.opts.MaxOutput)
+	}
+	return out
+}
+
+// tee returns a writer to both, as far as they are wanted.
+func tee(wanted bool, screen *stream, file io.Writer) io.Writer {
+	switch {
+	case wanted && file != nil:
+		return io.MultiWriter(screen, file)
+	case wanted:
+		return screen
+	case file != nil:
+		return file
+	}
+	return io.Discard
 }
 
 func (l *loop) journalStarted(t journal.Task, number int) error {

@@ -8,6 +8,17 @@ import (
 	"unicode/utf8"
 )
 
+// Encode returns the line that a journal has of a record, its newline included.
+// It completes the record as the writer does: Type, Time if it is zero, and the
+// exact bytes of what is not valid UTF-8.
+func Encode(r Record) ([]byte, error) {
+	line, err := encode(r)
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	return line, nil
+}
+
 // encode returns the line of a record, its newline included.
 func encode(r Record) ([]byte, error) {
 	stamp(r)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cutoff-run/cutoff"
 	"github.com/cutoff-run/cutoff/batch"
+	"github.com/cutoff-run/cutoff/cmd/cutoff/internal/progress"
 	"github.com/cutoff-run/cutoff/internal/proc"
 	"github.com/cutoff-run/cutoff/journal"
 	"github.com/spf13/cobra"
@@ -72,6 +73,7 @@ const batchExample = `  cutoff batch -t 2s -j 4 './solve {}' ::: *.cnf
   cutoff batch --halt now,fail=1 'make -C {}' ::: */
   cutoff batch -j 200% --delay 0.1s --load 80% --memfree 2G 'convert {} {.}.png' ::: *.svg
   cutoff batch --shuf --jobs-file jobs --journal run.jsonl './solve {}' ::: *.cnf
+  cutoff batch -t 1m --results out --max-output 1M './solve {} $CUTOFF_TMPDIR' ::: *.cnf
   cutoff batch --nice 10 --cpus 2-3 --nofile 256 'make -C {}' ::: */
   cutoff batch --jsonl -j 8 < tasks.jsonl`
 
@@ -83,6 +85,7 @@ type batchOptions struct {
 	budget    time.Duration
 	halt      haltFlag
 	pace      paceFlags
+	results   resultFlags
 	file      string
 	colsep    string
 	jsonl     bool
@@ -125,6 +128,7 @@ func batchCommand(o *batchOptions) *cobra.Command {
 	f.Var((*limitFlag)(&o.budget), "budget", "end the whole batch after this time, with all that runs")
 	f.Var(&o.halt, "halt", "end the batch early, as in soon,fail=10 or now,timeout=50%: so many tasks ended so, what runs is waited for (soon) or cut off (now)")
 	addPaceFlags(cmd, &o.pace)
+	addResultFlags(cmd, &o.results)
 	f.StringVarP(&o.file, "arg-file", "a", "", "read the lines of `FILE` (- is standard input)")
 	f.StringVar(&o.colsep, "colsep", "", "split lines into columns at this regular `EXPRESSION`")
 	f.BoolVar(&o.jsonl, "jsonl", false, "the lines are tasks in JSON")
@@ -212,12 +216,21 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 	if o.dryRun {
 		return dryRun(os.Stdout, tasks)
 	}
-	opts := batch.Options{Delay: o.pace.delay, Limits: o.limits, Passes: o.passes, Retry: o.retry.rule(), Budget: o.budget, Halt: o.halt, KeepOrder: o.order, Tag: o.tag, Finite: src.finite}
-	if opts.Slots, err = o.pace.slots(); err != nil {
+	opts, err := o.options(src.finite)
+	if err != nil {
 		return err
 	}
 	view, err := o.view(&opts)
 	if err != nil {
+		return err
+	}
+	if opts.Hold, err = o.pace.hold(opts.Stderr); err != nil {
+		closeView(view)
+		return err
+	}
+	closeFiles, err := o.openFiles(&opts)
+	if err != nil {
+		closeView(view)
 		return err
 	}
 	var t tally
@@ -228,30 +241,7 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 		}
 		tellStopping(opts.Stderr, e)
 	}
-	opts.Hold, err = o.pace.hold(opts.Stderr)
-	if err != nil {
-		closeView(view)
-		return err
-	}
-	closeFiles, err := o.openFiles(&opts)
-	if err != nil {
-		closeView(view)
-		return err
-	}
-	ctx, stop, release := interruptible(ctx)
-	defer release()
-	opts.Stop = stop
-	o.pace.tellSeed(os.Stderr)
-	var resized func()
-	opts.Resize, resized = o.pace.resized(opts.Stderr, opts.Slots)
-	defer resized()
-	o.lookAhead(src.ahead, opts).tell(os.Stderr, view)
-	runner := batch.CommandRunner{
-		Leftovers: cutoff.Leftovers(o.left), Containment: string(o.level), Resources: o.resources, Commands: new(batch.Commands),
-	}
-	letGo := control(runner.Commands, view)
-	sum, err := batch.Run(ctx, runner, tasks, opts)
-	letGo()
+	sum, err := o.runTasks(ctx, tasks, src, view, opts)
 	closeView(view)
 	if cerr := closeFiles(); err == nil {
 		err = cerr
@@ -264,6 +254,40 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 	}
 	t.print(os.Stderr, sum, !src.finite)
 	return batchStatus(sum, err)
+}
+
+// options are the rules of the batch, but for what has to be opened for them.
+func (o *batchOptions) options(finite bool) (opts batch.Options, err error) {
+	opts = batch.Options{
+		Limits: o.limits, Passes: o.passes, Retry: o.retry.rule(), Budget: o.budget, Halt: o.halt, Delay: o.pace.delay,
+		KeepOrder: o.order, Tag: o.tag, Results: o.results.dir, MaxOutput: o.results.most, Finite: finite,
+	}
+	opts.Slots, err = o.pace.slots()
+	return opts, err
+}
+
+// runTasks runs the batch, with all that comes to it from outside meanwhile:
+// signals, another number of tasks.
+func (o *batchOptions) runTasks(ctx context.Context, tasks iter.Seq2[batch.Task, error], src source, view *progress.View, opts batch.Options) (batch.Summary, error) {
+	temp, removeTemp, err := tempDir()
+	if err != nil {
+		return batch.Summary{}, err
+	}
+	defer removeTemp()
+	ctx, stop, release := interruptible(ctx)
+	defer release()
+	opts.Stop = stop
+	resize, ignore := o.pace.resized(opts.Stderr, opts.Slots)
+	defer ignore()
+	opts.Resize = resize
+	o.pace.tellSeed(opts.Stderr)
+	o.lookAhead(src.ahead, opts).tell(os.Stderr, view)
+	runner := batch.CommandRunner{
+		Leftovers: cutoff.Leftovers(o.left), Containment: string(o.level), Resources: o.resources,
+		TempDir: temp, Commands: new(batch.Commands),
+	}
+	defer control(runner.Commands, view)()
+	return batch.Run(ctx, runner, tasks, opts)
 }
 
 // tasks finds out what to run for what.
@@ -325,6 +349,9 @@ func (o *batchOptions) parser(command []string) (taskParser, error) {
 
 // openFiles opens the journal and the ledger, where they are wanted.
 func (o *batchOptions) openFiles(opts *batch.Options) (closeAll func() error, err error) {
+	if err := o.results.prepare(o.again.resume); err != nil {
+		return nil, err
+	}
 	if o.ledger != "" {
 		if opts.Ledger, err = batch.OpenLedger(o.ledger); err != nil {
 			return nil, usageError{err}

@@ -43,6 +43,7 @@ type rerunOptions struct {
 	jobs    string
 	journal string
 	sync    string
+	results string
 	dryRun  bool
 }
 
@@ -86,6 +87,7 @@ func rerunCommand(o *rerunOptions) *cobra.Command {
 	f.StringVarP(&o.jobs, "jobs", "j", "", "how many tasks run at a time: `N`, N% of the processors, or +N above their number (default as in the batch)")
 	f.StringVar(&o.journal, "journal", "", "record every task in a new `FILE` (default JOURNAL with .rerun-N in its name)")
 	f.StringVar(&o.sync, "sync", "", "when records are forced to the disk: always, group or off (default as in the batch)")
+	f.StringVar(&o.results, "results", "", "write the output and the record of every attempt into files below `DIR` (default none)")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "print the commands and run nothing")
 	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("only", cobra.FixedCompletions(outcomes, cobra.ShellCompDirectiveNoFileComp)))
 	return cmd
@@ -158,6 +160,7 @@ func (o *rerunOptions) recorded(path string) (*recorded, error) {
 		j.o.passes = o.passes
 	}
 	j.o.dryRun = o.dryRun
+	j.o.results.dir = o.results // that of the batch holds its own
 	if o.sync != "" {
 		j.o.sync = o.sync
 	}
