@@ -18,12 +18,12 @@ import (
 // each place can be told: "0000000,0000008,…".
 var writes = runnerFunc(func(_ context.Context, a batch.Attempt) (cutoff.Result, error) {
 	var n int
-	fmt.Sscan(a.Task.ID, &n)
+	_, _ = fmt.Sscan(a.Task.ID, &n)
 	text := places(n)
 	for piece := 1; len(text) > 0; piece = piece*7%1001 + 1 {
 		p := text[:min(piece, len(text))]
-		a.Stdout.Write(p)
-		a.Stderr.Write(p[:len(p)/2])
+		_, _ = a.Stdout.Write(p)
+		_, _ = a.Stderr.Write(p[:len(p)/2])
 		text = text[len(p):]
 	}
 	return ends(cutoff.OK, 0)

@@ -28,7 +28,10 @@ func TestShuffled(t *testing.T) {
 		}
 	}
 	order := func(seed int64) (ids string) {
-		for task := range shuffled(tasks, seed) {
+		for task, err := range shuffled(tasks, seed) {
+			if err != nil {
+				t.Fatal(err)
+			}
 			ids += task.ID
 		}
 		return ids

@@ -18,10 +18,10 @@ func lockDir(dir string) (unlock func(), ok bool) {
 		return nil, false
 	}
 	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err == unix.EWOULDBLOCK || !sameDir(fd, dir) {
-		unix.Close(fd)
+		_ = unix.Close(fd)
 		return nil, false
 	}
-	return func() { unix.Close(fd) }, true
+	return func() { _ = unix.Close(fd) }, true
 }
 
 // sameDir reports whether a name still is that of the open directory.
