@@ -135,16 +135,14 @@ func (h *cgroupHold) clear(t *Tree) (left int, err error) {
 
 // end kills the members, waits until none is left and tells how many they were.
 // The kernel lists the living only: a process is one until its exit, also if
-// that is the next thing it does.
+// that is the next thing it does. Whatever failed, an empty cgroup is the proof.
 func (h *cgroupHold) end(t *Tree) (n int, err error) {
-	pids, err := h.members()
-	if err == nil {
-		err = h.kill(t)
+	pids, _ := h.members() // what cannot be counted is to die all the same
+	killed := h.kill(t)
+	if err := h.emptied(); err != nil {
+		return len(pids), errors.Join(killed, err)
 	}
-	if err == nil {
-		err = h.emptied()
-	}
-	return len(pids), err
+	return len(pids), nil
 }
 
 // reapAdopted reaps the members that are children of this program. A process
@@ -187,6 +185,9 @@ func (h *cgroupHold) members() ([]int, error) {
 	var pids []int
 	err := walkCgroup(h.dir, func(dir string) error {
 		b, err := os.ReadFile(path.Join(dir, "cgroup.procs"))
+		if errors.Is(err, unix.EOPNOTSUPP) { // of threads: the list above has the processes
+			return nil
+		}
 		for _, f := range strings.Fields(string(b)) {
 			if pid, err := strconv.Atoi(f); err == nil && pid > 0 {
 				pids = append(pids, pid)

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -246,6 +248,51 @@ func TestKillLeavesNothing(t *testing.T) {
 			})
 		}
 	})
+}
+
+// TestThreadedCgroup: a cgroup of threads below a tree's, whose processes the
+// kernel does not list there, as any member may make one that owns the tree's.
+func TestThreadedCgroup(t *testing.T) {
+	c, err := cgroups()
+	if err != nil {
+		t.Skip("no cgroup to be had:", err)
+	}
+	for _, inside := range []bool{false, true} { // is a member in it?
+		for _, leaves := range []bool{false, true} { // does the leader end by itself?
+			t.Run(fmt.Sprint("inside=", inside, ",leaves=", leaves), func(t *testing.T) {
+				tr := shell(t, c.start, `(setsid sh -c 'echo >&3; exec sleep 60' &); echo >&3; exec sleep 60`)
+				tr.ready(2)
+				dir := path.Join(tr.tree.hold.(*cgroupHold).dir, "threads")
+				if err := errors.Join(os.Mkdir(dir, 0o755), writeFile(path.Join(dir, "cgroup.type"), "threaded")); err != nil {
+					t.Fatal(err)
+				}
+				if inside {
+					for _, pid := range tr.holders() {
+						if err := writeFile(path.Join(dir, "cgroup.threads"), strconv.Itoa(pid)); err != nil {
+							t.Fatal(err)
+						}
+					}
+				}
+				eventually(t, "both members are measured", func() bool {
+					u, err := tr.tree.Usage()
+					return err == nil && u.Processes == 2
+				})
+				if leaves {
+					if err := unix.Kill(tr.tree.PID(), unix.SIGKILL); err != nil { // the leader alone
+						t.Fatal(err)
+					}
+				} else {
+					tr.tree.Kill()
+				}
+				tr.ended()
+				if leaked, err := tr.tree.Close(); err != nil || leaves && leaked != 1 {
+					t.Errorf("%d left behind; %v", leaked, err)
+				}
+				tr.gone()
+				tr.clean()
+			})
+		}
+	}
 }
 
 // TestCloseEndsLeftovers lets the leader end by itself and leave everything
