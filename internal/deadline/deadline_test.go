@@ -102,16 +102,22 @@ func TestWatch(t *testing.T) {
 			p.watch()
 			p.watch()
 			time.Sleep(time.Minute)
+			synctest.Wait()
+			p.mu.Lock()
 			if now := time.Now(); now.Sub(p.last) > beatEvery {
 				t.Errorf("the last beat was %v ago", now.Sub(p.last))
 			}
+			p.mu.Unlock()
 			p.unwatch()
 			time.Sleep(time.Minute)
 			p.unwatch()
 			time.Sleep(time.Minute)
+			synctest.Wait()
+			p.mu.Lock()
 			if p.runs || !p.from.IsZero() {
 				t.Errorf("%+v", &p)
 			}
+			p.mu.Unlock()
 		}
 	})
 }

@@ -146,6 +146,7 @@ const (
 	green  = "\x1b[32m"
 	yellow = "\x1b[33m"
 	red    = "\x1b[31m"
+	grey   = "\x1b[90m"
 	plain  = "\x1b[0m"
 )
 
@@ -156,17 +157,21 @@ func (v *View) bar(columns int, segments ...segment) string {
 	for _, s := range segments {
 		n := min(max(s.columns, 0), left)
 		left -= n
-		if n == 0 {
-			continue
-		}
-		text := strings.Repeat(v.style.full, n)
-		if v.style.color {
-			text = s.color + text + plain
-		}
+		v.paint(&b, s.color, strings.Repeat(v.style.full, n))
+	}
+	v.paint(&b, grey, strings.Repeat(v.style.empty, left))
+	return b.String()
+}
+
+// paint writes a text in a color, if colors are wanted.
+func (v *View) paint(b *strings.Builder, color, text string) {
+	switch {
+	case text == "":
+	case v.style.color:
+		b.WriteString(color + text + plain)
+	default:
 		b.WriteString(text)
 	}
-	b.WriteString(strings.Repeat(v.style.empty, left))
-	return b.String()
 }
 
 // fit cuts a text to so many columns.

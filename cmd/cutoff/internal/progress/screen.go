@@ -90,7 +90,7 @@ func (s *screen) back(columns int) string {
 
 // width returns the columns that a line takes.
 func width(line string) int {
-	for _, sgr := range []string{green, yellow, red, plain} {
+	for _, sgr := range []string{green, yellow, red, grey, plain} {
 		line = strings.ReplaceAll(line, sgr, "")
 	}
 	return runewidth.StringWidth(line)
