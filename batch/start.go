@@ -38,6 +38,10 @@ func (l *loop) take(f fed) {
 		l.skip(n)
 		return
 	}
+	if n.attempt.Task.Invalid != nil {
+		l.refuse(n, n.attempt.Task.Invalid)
+		return
+	}
 	if err := checkLimits(n.attempt.Limits); err != nil {
 		l.refuse(n, err)
 		return

@@ -32,6 +32,9 @@ type Task struct {
 	// Resources are the task's own, for a [CommandRunner]. One that is zero is
 	// the runner's.
 	Resources cutoff.Resources
+	// Invalid says why the task cannot run, if its input made none: it is
+	// recorded as notstarted for this reason. Nil for every other task.
+	Invalid error
 	// Place says where in the input the task stands ("tasks.jsonl:7"), for
 	// messages. Empty if nobody would look there.
 	Place string

@@ -1,28 +1,30 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"os"
 	"regexp"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"github.com/cutoff-run/cutoff"
 	"github.com/cutoff-run/cutoff/batch"
-	"github.com/cutoff-run/cutoff/cmd/cutoff/internal/progress"
 	"github.com/cutoff-run/cutoff/internal/proc"
 	"github.com/cutoff-run/cutoff/journal"
-	"github.com/spf13/cobra"
 )
 
 const batchLong = `Run a command for each line of input, so many at a time, each under its limits.
 
 The input is the values after :::, the lines of a file (-a FILE or :::: FILE),
 or the lines of standard input, which are read only as fast as tasks start.
+Several ::: and :::: are combined, each value with each of the others ({1} {2});
+:::+ links one to the source before it, value by value. With --csv and --tsv the
+first line names the columns: {size} is the column called size. --on-bad-input
+skip passes over lines that make no task.
 With --jsonl each line is a JSON object:
 
   {"id": "7", "argv": ["minisat", "a b.cnf"], "timeout": "2s"}
@@ -74,6 +76,9 @@ const batchExample = `  cutoff batch -t 2s -j 4 './solve {}' ::: *.cnf
   cutoff batch -j 200% --delay 0.1s --load 80% --memfree 2G 'convert {} {.}.png' ::: *.svg
   cutoff batch --shuf --jobs-file jobs --journal run.jsonl './solve {}' ::: *.cnf
   cutoff batch -t 1m --results out --max-output 1M './solve {} $CUTOFF_TMPDIR' ::: *.cnf
+  cutoff batch './solve --seed {2} {1}' ::: *.cnf ::: 1 2 3
+  cutoff batch --csv -a pairs.csv './convert {from} {to}'
+  find . -print0 | cutoff batch -0 'sha256sum {}'
   cutoff batch --nice 10 --cpus 2-3 --nofile 256 'make -C {}' ::: */
   cutoff batch --jsonl -j 8 < tasks.jsonl`
 
@@ -86,9 +91,7 @@ type batchOptions struct {
 	halt      haltFlag
 	pace      paceFlags
 	results   resultFlags
-	file      string
-	colsep    string
-	jsonl     bool
+	input     inputFlags
 	order     bool
 	tag       bool
 	journal   string
@@ -129,9 +132,7 @@ func batchCommand(o *batchOptions) *cobra.Command {
 	f.Var(&o.halt, "halt", "end the batch early, as in soon,fail=10 or now,timeout=50%: so many tasks ended so, what runs is waited for (soon) or cut off (now)")
 	addPaceFlags(cmd, &o.pace)
 	addResultFlags(cmd, &o.results)
-	f.StringVarP(&o.file, "arg-file", "a", "", "read the lines of `FILE` (- is standard input)")
-	f.StringVar(&o.colsep, "colsep", "", "split lines into columns at this regular `EXPRESSION`")
-	f.BoolVar(&o.jsonl, "jsonl", false, "the lines are tasks in JSON")
+	addInputFlags(cmd, &o.input)
 	f.BoolVarP(&o.order, "keep-order", "k", false, "show the output in the order of the input")
 	f.BoolVar(&o.tag, "tag", false, "put the line, or the task's id, and a tab before each line of output")
 	f.StringVar(&o.journal, "journal", "", "record every task in a new `FILE` (JSON Lines, docs/JOURNAL.md)")
@@ -142,6 +143,17 @@ func batchCommand(o *batchOptions) *cobra.Command {
 	f.Var(&o.level, "containment", "what must hold each task's processes together; auto is the strongest to be had here")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "print the commands and run nothing")
 	return cmd
+}
+
+func addInputFlags(cmd *cobra.Command, i *inputFlags) {
+	f := cmd.Flags()
+	f.StringVarP(&i.file, "arg-file", "a", "", "read the lines of `FILE` (- is standard input)")
+	f.BoolVarP(&i.null, "null", "0", false, "the lines end with a NUL byte, as those of find -print0")
+	f.StringVar(&i.colsep, "colsep", "", "split lines into columns at this regular `EXPRESSION`")
+	f.BoolVar(&i.csv, "csv", false, "the input is CSV; its first line names the columns, {name} in the command")
+	f.BoolVar(&i.tsv, "tsv", false, "the same with columns that tabs part")
+	f.BoolVar(&i.jsonl, "jsonl", false, "the lines are tasks in JSON")
+	f.StringVar(&i.onBad, "on-bad-input", "stop", "at a line that makes no task `stop`, or record it as not started and go on (skip)")
 }
 
 // addLimitFlags adds the flags of the limits, which batch and rerun share.
@@ -165,6 +177,9 @@ func (o *batchOptions) check(cmd *cobra.Command) error {
 	}
 	if err := proc.Resources(o.resources).Attainable(); err != nil {
 		return usageError{err}
+	}
+	if err := o.input.check(); err != nil {
+		return err
 	}
 	if err := o.retry.check(cmd); err != nil {
 		return err
@@ -202,107 +217,19 @@ func (l *limitFlag) Set(s string) error {
 	return err
 }
 
-// run is the command.
-func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
-	tasks, src, err := o.tasks(args)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = src.close() }()
-	for _, f := range o.again.filters {
-		tasks = f.of(tasks)
-	}
-	tasks = o.pace.order(tasks)
-	if o.dryRun {
-		return dryRun(os.Stdout, tasks)
-	}
-	opts, err := o.options(src.finite)
-	if err != nil {
-		return err
-	}
-	view, err := o.view(&opts)
-	if err != nil {
-		return err
-	}
-	if opts.Hold, err = o.pace.hold(opts.Stderr); err != nil {
-		closeView(view)
-		return err
-	}
-	closeFiles, err := o.openFiles(&opts)
-	if err != nil {
-		closeView(view)
-		return err
-	}
-	var t tally
-	opts.OnEvent = func(e batch.Event) {
-		t.event(e)
-		if view != nil {
-			view.Event(e)
-		}
-		tellStopping(opts.Stderr, e)
-	}
-	sum, err := o.runTasks(ctx, tasks, src, view, opts)
-	closeView(view)
-	if cerr := closeFiles(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		sum.Missing += o.again.missing()
-		if err := emptyAgain(src, opts.Resume, sum); err != nil {
-			return err
-		}
-	}
-	t.print(os.Stderr, sum, !src.finite)
-	return batchStatus(sum, err)
-}
-
-// options are the rules of the batch, but for what has to be opened for them.
-func (o *batchOptions) options(finite bool) (opts batch.Options, err error) {
-	opts = batch.Options{
-		Limits: o.limits, Passes: o.passes, Retry: o.retry.rule(), Budget: o.budget, Halt: o.halt, Delay: o.pace.delay,
-		KeepOrder: o.order, Tag: o.tag, Results: o.results.dir, MaxOutput: o.results.most, Finite: finite,
-	}
-	opts.Slots, err = o.pace.slots()
-	return opts, err
-}
-
-// runTasks runs the batch, with all that comes to it from outside meanwhile:
-// signals, another number of tasks.
-func (o *batchOptions) runTasks(ctx context.Context, tasks iter.Seq2[batch.Task, error], src source, view *progress.View, opts batch.Options) (batch.Summary, error) {
-	temp, removeTemp, err := tempDir()
-	if err != nil {
-		return batch.Summary{}, err
-	}
-	defer removeTemp()
-	ctx, stop, release := interruptible(ctx)
-	defer release()
-	opts.Stop = stop
-	resize, ignore := o.pace.resized(opts.Stderr, opts.Slots)
-	defer ignore()
-	opts.Resize = resize
-	o.pace.tellSeed(opts.Stderr)
-	o.lookAhead(src.ahead, opts).tell(os.Stderr, view)
-	runner := batch.CommandRunner{
-		Leftovers: cutoff.Leftovers(o.left), Containment: string(o.level), Resources: o.resources,
-		TempDir: temp, Commands: new(batch.Commands),
-	}
-	defer control(runner.Commands, view)()
-	return batch.Run(ctx, runner, tasks, opts)
-}
-
 // tasks finds out what to run for what.
 func (o *batchOptions) tasks(args []string) (iter.Seq2[batch.Task, error], source, error) {
-	command, sep, rest, err := splitArgs(args)
+	command, groups, err := splitArgs(args)
 	if err != nil {
 		return nil, source{}, err
 	}
-	parse, err := o.parser(command)
+	src, err := o.input.open(groups, os.Stdin)
 	if err != nil {
 		return nil, source{}, err
 	}
-	src, err := openSource(sep, rest, o.file, os.Stdin)
+	parse, err := o.parser(command, src.names, len(groups) > 1)
 	if err != nil {
-		return nil, source{}, err
+		return nil, source{}, errors.Join(err, src.close())
 	}
 	if src.terminal && o.again.reads() {
 		return nil, source{}, usagef("the lines came from standard input, which is a terminal now: give them again, as in 'cutoff resume JOURNAL < LIST'")
@@ -310,98 +237,50 @@ func (o *batchOptions) tasks(args []string) (iter.Seq2[batch.Task, error], sourc
 	if src.terminal {
 		fmt.Fprintln(os.Stderr, "cutoff: reading the lines from the terminal; Ctrl-D ends them")
 	}
+	skip := o.input.onBad == "skip"
 	if src.again != nil && len(o.again.filters) == 0 { // which can be asked once
-		src.ahead = tasksOf(src.again, parse)
+		src.ahead = tasksOf(src.again, parse, skip)
 	}
-	return tasksOf(src.items, parse), src, nil
+	return tasksOf(src.items, parse, skip), src, nil
 }
 
-// parser returns what makes a task of a line.
-func (o *batchOptions) parser(command []string) (taskParser, error) {
+// parser returns what makes a task of an item. The items may come in columns,
+// with names or without.
+func (o *batchOptions) parser(command, names []string, columns bool) (taskParser, error) {
 	var colsep *regexp.Regexp
-	if o.colsep != "" {
+	if o.input.colsep != "" {
 		var err error
-		if colsep, err = regexp.Compile(o.colsep); err != nil {
+		if colsep, err = regexp.Compile(o.input.colsep); err != nil {
 			return nil, usagef("--colsep: %w", err)
 		}
 	}
+	columns = columns || names != nil
 	switch {
-	case o.jsonl && (len(command) > 0 || colsep != nil):
-		return nil, usagef("with --jsonl each line brings its own command: give neither a command nor --colsep")
-	case o.jsonl:
-		return parseTaskLine, nil
+	case o.input.jsonl && len(command) > 0:
+		return nil, usagef("with --jsonl each line brings its own command: give none")
+	case o.input.jsonl:
+		return ofText(parseTaskLine), nil
 	case len(command) == 0 && colsep != nil:
 		return nil, usagef("--colsep needs a command to put the columns into")
+	case len(command) == 0 && columns:
+		return nil, usagef("there is no command to put the columns into")
 	case len(command) == 0:
-		return commandParser, nil
+		return ofText(commandParser), nil
 	case len(command) > 1 && strings.ContainsAny(command[0], " \t"):
 		return nil, usagef("the command is given as several arguments and the first, %s, has a space in it: options go before the command, and a command line is one argument", quote(command[0]))
+	}
+	if names != nil {
+		var err error
+		if command, err = numberColumns(command, names); err != nil {
+			return nil, err
+		}
 	}
 	t, err := compile(command)
 	if err != nil {
 		return nil, usageError{err}
 	}
-	if t.cols > 1 && colsep == nil {
+	if t.cols > 1 && colsep == nil && !columns {
 		return nil, usagef("the command asks for column %d: say with --colsep where the columns part", t.cols)
 	}
 	return templateParser(t, colsep), nil
-}
-
-// openFiles opens the journal and the ledger, where they are wanted.
-func (o *batchOptions) openFiles(opts *batch.Options) (closeAll func() error, err error) {
-	if err := o.results.prepare(o.again.resume); err != nil {
-		return nil, err
-	}
-	if o.ledger != "" {
-		if opts.Ledger, err = batch.OpenLedger(o.ledger); err != nil {
-			return nil, usageError{err}
-		}
-	}
-	if o.journal != "" {
-		err = o.openJournal(opts)
-	}
-	closeAll = func() (err error) {
-		if opts.Journal != nil {
-			err = opts.Journal.Close()
-		}
-		if opts.Ledger != nil {
-			err = errors.Join(err, opts.Ledger.Close())
-		}
-		return err
-	}
-	if err != nil {
-		_ = closeAll() // err says what is wrong
-	}
-	return closeAll, err
-}
-
-// openJournal starts the journal, or goes on with it. What is wrong with the
-// name that was given is a mistake of use; anything else is ours.
-func (o *batchOptions) openJournal(opts *batch.Options) (err error) {
-	if o.journal == "-" {
-		return usagef("--journal -: standard output belongs to the tasks; name a file")
-	}
-	level, err := proc.Find(proc.Level(o.level))
-	if err != nil {
-		return err
-	}
-	header := journal.Header{
-		Program: "cutoff " + version(), Argv: o.again.argv, Slots: opts.Slots, Seed: o.pace.seed, Limits: opts.Limits,
-		Containment: string(level),
-	}
-	with := journal.Options{Sync: journal.SyncMode(o.sync)}
-	if o.again.resume {
-		opts.Journal, opts.Resume, err = journal.Resume(o.journal, header, with)
-	} else {
-		opts.Journal, err = journal.Create(o.journal, header, with)
-	}
-	for _, mistake := range []error{journal.ErrExists, journal.ErrNotJournal, journal.ErrLocked, os.ErrNotExist, os.ErrPermission, syscall.EISDIR} {
-		if errors.Is(err, mistake) {
-			return usageError{err}
-		}
-	}
-	if err == nil && o.again.resume {
-		tellState(os.Stderr, o.journal, opts.Resume)
-	}
-	return err
 }

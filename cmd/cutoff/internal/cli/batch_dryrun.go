@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"regexp"
 	"strings"
 
@@ -20,6 +21,10 @@ func dryRun(w io.Writer, tasks iter.Seq2[batch.Task, error]) error {
 				return exitError{exitUsage, bad}
 			}
 			return err
+		}
+		if t.Invalid != nil {
+			fmt.Fprintln(os.Stderr, "cutoff: not a task:", t.Invalid)
+			continue
 		}
 		if _, err := fmt.Fprintln(w, shellLine(t)); err != nil {
 			return err

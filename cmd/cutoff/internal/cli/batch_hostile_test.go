@@ -63,7 +63,7 @@ func TestHostileValues(t *testing.T) {
 			t.Errorf("%s: %v", line, err)
 			continue
 		}
-		tasks := tasksOf(values(hostile), templateParser(tmpl, nil))
+		tasks := tasksOf(values(hostile), templateParser(tmpl, nil), false)
 		want := make([]string, len(hostile))
 		for i, v := range hostile {
 			want[i] = "<" + v + ">"

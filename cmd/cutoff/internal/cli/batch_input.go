@@ -2,16 +2,12 @@ package cli
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"regexp"
 	"strings"
-
-	"golang.org/x/term"
 
 	"github.com/cutoff-run/cutoff/batch"
 )
@@ -43,7 +39,9 @@ func (e *inputError) Unwrap() error { return e.err }
 // item is one element of the input before it is a task.
 type item struct {
 	text  string
-	place string // for messages; empty for a value of the command line
+	cols  []string // if its source has parted it; nil: it is one text
+	place string   // for messages
+	err   error    // what is wrong with this one alone
 }
 
 // values is the input of ::: a b c.
@@ -58,37 +56,57 @@ func values(list []string) iter.Seq2[item, error] {
 }
 
 // lines reads r line by line, as far as it is asked for. The line end is taken
-// away, a carriage return is not: it may be part of a name.
-func lines(r io.Reader, name string) iter.Seq2[item, error] {
-	return func(yield func(item, error) bool) {
-		br := bufio.NewReaderSize(r, 64<<10)
-		for n := 1; ; n++ {
-			it := item{place: fmt.Sprintf("%s:%d", name, n)}
-			text, err := readLine(br)
-			it.text = string(text)
-			switch {
-			case err == io.EOF:
-				return
-			case errors.Is(err, errLongLine):
-				err = &inputError{it.place, it.text, err}
-			case err != nil:
-				err = fmt.Errorf("cannot read %s: %w", name, err)
-			}
-			if !yield(it, err) || err != nil {
-				return
-			}
+// away, a carriage return is not: it may be part of a name. Where lines end with
+// something else, that is end.
+func lines(r io.Reader, name string, end byte) iter.Seq2[item, error] {
+	return newLineReader(r, name, end).all
+}
+
+// lineReader reads items line by line.
+type lineReader struct {
+	r    *bufio.Reader
+	name string // of the file, for messages
+	end  byte
+	n    int // lines read
+}
+
+func newLineReader(r io.Reader, name string, end byte) *lineReader {
+	return &lineReader{r: bufio.NewReaderSize(r, 64<<10), name: name, end: end}
+}
+
+// all yields what is left; an error is the last.
+func (l *lineReader) all(yield func(item, error) bool) {
+	for {
+		it, err := l.next()
+		if err == io.EOF || !yield(it, err) || err != nil {
+			return
 		}
 	}
+}
+
+// next returns the next line, or io.EOF behind the last.
+func (l *lineReader) next() (item, error) {
+	l.n++
+	it := item{place: fmt.Sprintf("%s:%d", l.name, l.n)}
+	text, err := readLine(l.r, l.end)
+	it.text = string(text)
+	switch {
+	case errors.Is(err, errLongLine):
+		err = &inputError{it.place, it.text, err}
+	case err != nil && err != io.EOF:
+		err = fmt.Errorf("cannot read %s: %w", l.name, err)
+	}
+	return it, err
 }
 
 var errLongLine = fmt.Errorf("the line is longer than %d MiB", maxLine>>20)
 
 // readLine returns the next line without its end. With errLongLine it returns
 // the beginning.
-func readLine(br *bufio.Reader) ([]byte, error) {
+func readLine(br *bufio.Reader, end byte) ([]byte, error) {
 	var line []byte
 	for {
-		part, err := br.ReadSlice('\n')
+		part, err := br.ReadSlice(end)
 		line = append(line, part...)
 		switch {
 		case err == bufio.ErrBufferFull && len(line) <= maxLine:
@@ -99,14 +117,14 @@ func readLine(br *bufio.Reader) ([]byte, error) {
 		case err != nil:
 			return nil, err
 		default:
-			return bytes.TrimSuffix(line, []byte("\n")), nil
+			return line[:len(line)-1], nil
 		}
 	}
 }
 
 // tasksOf makes tasks of the items of the input. The first item that makes
-// none ends it.
-func tasksOf(items iter.Seq2[item, error], parse taskParser) iter.Seq2[batch.Task, error] {
+// none ends it, or, with skip, becomes a task that cannot run.
+func tasksOf(items iter.Seq2[item, error], parse taskParser, skip bool) iter.Seq2[batch.Task, error] {
 	return func(yield func(batch.Task, error) bool) {
 		seq := int64(1)
 		for it, err := range items {
@@ -114,10 +132,17 @@ func tasksOf(items iter.Seq2[item, error], parse taskParser) iter.Seq2[batch.Tas
 				yield(batch.Task{}, err)
 				return
 			}
-			task, ok, err := parse(seq, it.text)
+			task, ok, err := batch.Task{}, true, it.err
+			if err == nil {
+				task, ok, err = parse(seq, it)
+			}
 			if err != nil {
-				yield(batch.Task{}, &inputError{it.place, it.text, err})
-				return
+				bad := &inputError{it.place, it.text, err}
+				if !skip {
+					yield(batch.Task{}, bad)
+					return
+				}
+				task, ok = badTask(bad), true
 			}
 			if !ok {
 				continue
@@ -131,13 +156,25 @@ func tasksOf(items iter.Seq2[item, error], parse taskParser) iter.Seq2[batch.Tas
 	}
 }
 
+// badTask stands in the journal for an item that makes no task: with its text
+// in the place of a command.
+func badTask(bad *inputError) batch.Task {
+	const kept = 4 << 10
+	text := bad.text[:min(len(bad.text), kept)]
+	return batch.Task{ID: text, Argv: []string{text}, Invalid: bad}
+}
+
 // templateParser renders t for each line, split into columns by colsep if
 // there is one.
 func templateParser(t *template, colsep *regexp.Regexp) taskParser {
-	return func(seq int64, text string) (batch.Task, bool, error) {
-		r := row{seq: seq, cols: []string{text}}
-		if colsep != nil {
-			r.cols = splitColumns(colsep, text)
+	return func(seq int64, it item) (batch.Task, bool, error) {
+		r := row{seq: seq, cols: it.cols}
+		switch {
+		case r.cols != nil:
+		case colsep != nil:
+			r.cols = splitColumns(colsep, it.text)
+		default:
+			r.cols = []string{it.text}
 		}
 		task, err := t.task(r)
 		return task, true, err
@@ -175,90 +212,13 @@ func commandTask(line string) (batch.Task, error) {
 	return batch.Task{Argv: argv}, nil
 }
 
-// source is where the input of a batch comes from.
-type source struct {
-	items  iter.Seq2[item, error]
-	finite bool // all of it is at hand
-	// again reads it a second time, beforehand; nil if it can be read once, or
-	// is too much to read twice.
-	again iter.Seq2[item, error]
-	ahead iter.Seq2[batch.Task, error] // the tasks of again
-	stdin bool
-	// terminal: somebody has to type it.
-	terminal bool
-	close    func() error
-}
+// taskParser makes a task of an item, which will have this number; false if
+// there is none in it.
+type taskParser func(seq int64, it item) (batch.Task, bool, error)
 
-// taskParser makes a task of the text of an item, which will have this number;
-// false if there is none in it.
-type taskParser func(seq int64, text string) (batch.Task, bool, error)
-
-// splitArgs takes the arguments of the command apart: the words of the
-// command and the source after ::: or ::::.
-func splitArgs(args []string) (command []string, sep string, rest []string, err error) {
-	for i, a := range args {
-		switch a {
-		case ":::+", "::::+":
-			return nil, "", nil, usagef("linked sources (%s) are not supported: use --colsep with one source", a)
-		case ":::", "::::":
-			if sep != "" {
-				return nil, "", nil, usagef("several sources (%s after %s) are not supported: give one", a, sep)
-			}
-			command, sep, rest = args[:i], a, args[i+1:]
-		}
-	}
-	if sep == "" {
-		return args, "", nil, nil
-	}
-	return command, sep, rest, nil
+// ofText is a taskParser that looks at the text alone.
+func ofText(parse func(seq int64, text string) (batch.Task, bool, error)) taskParser {
+	return func(seq int64, it item) (batch.Task, bool, error) { return parse(seq, it.text) }
 }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
-// openSource opens the source that was asked for: values, a file, or stdin.
-func openSource(sep string, rest []string, file string, stdin *os.File) (source, error) {
-	switch {
-	case sep == ":::" && file != "", sep == "::::" && file != "":
-		return source{}, usagef("both -a and %s name a source: give one", sep)
-	case sep == ":::":
-		return source{items: values(rest), again: values(rest), finite: true, close: func() error { return nil }}, nil
-	case sep == "::::" && len(rest) != 1:
-		return source{}, usagef(":::: takes one file, not %d: join them with cat and read standard input", len(rest))
-	case sep == "::::":
-		file = rest[0]
-	}
-	if file == "" || file == "-" {
-		terminal := term.IsTerminal(int(stdin.Fd()))
-		return source{items: lines(stdin, "stdin"), stdin: true, terminal: terminal, close: func() error { return nil }}, nil
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return source{}, usagef("cannot read the task list: %w", err)
-	}
-	st, err := f.Stat()
-	if err == nil && st.IsDir() {
-		return source{}, errors.Join(usagef("cannot read the task list: %s is a directory", file), f.Close())
-	}
-	src := source{items: lines(f, file), close: f.Close}
-	if err == nil && st.Mode().IsRegular() && st.Size() <= mostAhead {
-		src.again = reopened(file)
-	}
-	return src, nil
-}
-
-// mostAhead is how many bytes of a list are read beforehand, to know how many
-// tasks there are: half a second of work.
-const mostAhead = 64 << 20
-
-// reopened reads the lines of a file through a descriptor of its own.
-func reopened(file string) iter.Seq2[item, error] {
-	return func(yield func(item, error) bool) {
-		f, err := os.Open(file)
-		if err != nil {
-			yield(item{}, err)
-			return
-		}
-		defer f.Close()
-		lines(f, file)(yield)
-	}
-}

@@ -11,7 +11,7 @@ import (
 
 // read collects the texts of an input up to its end or its first error.
 func read(r io.Reader) (texts []string, last string, err error) {
-	for it, err := range lines(r, "list") {
+	for it, err := range lines(r, "list", '\n') {
 		last = it.place
 		if err != nil {
 			return texts, last, err
