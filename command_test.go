@@ -135,7 +135,8 @@ func TestCommandTimeout(t *testing.T) {
 
 func TestCommandGrace(t *testing.T) {
 	p := newPulse(t)
-	c := sh(`trap 'exit 0' TERM; (trap 'echo; exit' TERM; echo; sleep 30 & wait) & echo; sleep 30 & wait`)
+	// It waits for its child, which would be killed with the tree.
+	c := sh(`trap 'wait; exit 0' TERM; (trap 'echo; exit' TERM; echo; sleep 30 & wait) & echo; sleep 30 & wait`)
 	c.Stdout = p.w
 	c.Limits = Limits{Timeout: ample, Grace: bound}
 	r, err := within(t, bound, c)
