@@ -39,7 +39,10 @@ func TestCombinationsAsParallel(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		for it := range src.items {
+		for it, err := range src.items {
+			if err != nil {
+				t.Fatal(err)
+			}
 			got = append(got, "echo "+it.text)
 		}
 		if want := strings.Split(strings.TrimSpace(string(out)), "\n"); !slices.Equal(got, want) || !src.finite {
@@ -57,7 +60,10 @@ func TestManyCombinations(t *testing.T) {
 		t.Fatalf("finite %v, %v", src.finite, err)
 	}
 	n := 0
-	for range src.items { // lazily: a trillion would not fit
+	for _, err := range src.items { // lazily: a trillion would not fit
+		if err != nil {
+			t.Fatal(err)
+		}
 		if n++; n == 5 {
 			break
 		}
