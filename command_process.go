@@ -134,7 +134,7 @@ func (p *Process) supervise(ctx context.Context) {
 		p.stall.Add(p.tree.Stop(syscall.SIGTERM, grace))
 	}
 	leaked, treeErr := p.closeTree(s)
-	if !s.wanted() && p.killed.Load() && p.status().Signal == syscall.SIGKILL {
+	if st, _ := p.tree.Ending(); !s.wanted() && p.killed.Load() && st.Signal == syscall.SIGKILL {
 		s.cause = errKilled // Kill was faster than its notice
 	}
 	if (!s.wanted() || s.limit == CPU) && p.tree.Netted(p.limits.CPU) {
@@ -162,7 +162,7 @@ func (p *Process) supervise(ctx context.Context) {
 // closeTree ends the tree, or lets go what may stay, and tells how many
 // processes it killed.
 func (p *Process) closeTree(s stop) (leaked int, err error) {
-	if p.leave && !s.wanted() && p.status().ExitCode >= 0 {
+	if st, _ := p.tree.Ending(); p.leave && !s.wanted() && st.ExitCode >= 0 {
 		return 0, p.tree.Release()
 	}
 	return p.tree.Close()
@@ -170,14 +170,15 @@ func (p *Process) closeTree(s stop) (leaked int, err error) {
 
 // conclude fills in the result.
 func (p *Process) conclude(s stop, leaked int) {
-	st, oom := p.status(), p.tree.OOM()
+	st, ended := p.tree.Ending() // not ended: Close has said so
+	oom := p.tree.OOM()
 	p.result = Result{
 		Outcome: decide(outcome.Ending{
 			Started:  true,
 			Limit:    string(s.limit),
 			Canceled: s.cause != nil,
 			Asked:    s.polite,
-			Death:    p.death(st),
+			Death:    outcome.CommandDeath(ended, st.ExitCode, st.Signal),
 			OOM:      outcome.OOMOf(oom.Own, oom.Elsewhere),
 		}),
 		PID:         p.PID(),
@@ -209,26 +210,6 @@ func (p *Process) conclude(s stop, leaked int) {
 	}
 	if !s.wanted() { // else there is no telling what it would have left
 		p.result.Leaked = leaked
-	}
-}
-
-// status is how the command ended, to be asked when nothing more is awaited.
-func (p *Process) status() proc.Status {
-	select {
-	case <-p.tree.Exited():
-		return p.tree.Status()
-	default: // the kernel could not end it: Close has said so
-		return proc.Status{ExitCode: -1, Ended: time.Now()}
-	}
-}
-
-// death says how the command ended.
-func (p *Process) death(st proc.Status) outcome.Death {
-	select {
-	case <-p.tree.Exited():
-		return deathOf(st)
-	default:
-		return outcome.NotEnded
 	}
 }
 

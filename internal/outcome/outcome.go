@@ -35,7 +35,7 @@ type Death int
 
 // The deaths.
 const (
-	NotEnded Death = iota // the worker goes on; or the kernel cannot end it
+	NotEnded Death = iota // the worker goes on; or the process cannot be ended
 	ExitZero
 	ExitOther
 	Signaled // by another signal than SIGKILL
@@ -57,6 +57,14 @@ func DeathOf(exitCode int, signal syscall.Signal) Death {
 		return ExitOther
 	}
 	return Unknown
+}
+
+// CommandDeath is DeathOf for a command, which may not have ended.
+func CommandDeath(ended bool, exitCode int, signal syscall.Signal) Death {
+	if !ended {
+		return NotEnded
+	}
+	return DeathOf(exitCode, signal)
 }
 
 // An OOM is what the kernel's counters say of kills for want of memory.

@@ -20,7 +20,7 @@ func (t *Tree) SignalLeader(sig syscall.Signal) error { return t.signalLeader(si
 // SignalGroup is for a tree that was started with Foreground. It sends sig once
 // to the leader and to those members that are in the caller's process group;
 // the group's other processes are left alone. A leader that has ended is no
-// error.
+// error. The error says that the signal reached nobody.
 func (t *Tree) SignalGroup(sig syscall.Signal) error {
 	pids, sure := t.hold.(snapshot).direct(t)
 	err := t.signalLeader(sig)
@@ -28,8 +28,8 @@ func (t *Tree) SignalGroup(sig syscall.Signal) error {
 		if st, ok := readStat(pid); pid == t.pid || !ok || st.pgrp != unix.Getpgrp() {
 			continue
 		}
-		if e := signalSure(pid, sig, sure); err == nil {
-			err = e
+		if signalSure(pid, sig, sure) == nil {
+			err = nil
 		}
 	}
 	return err

@@ -12,5 +12,6 @@ func (t *Tree) SignalLeader(sig syscall.Signal) error {
 
 // SignalGroup is for a tree that was started with Foreground. It sends sig to
 // the leader and to what else of the tree can be told from the caller's own. A
-// leader that has ended is no error.
+// leader that has ended is no error. The error says that the signal reached
+// nobody.
 func (t *Tree) SignalGroup(sig syscall.Signal) error { return t.hold.signal(t, sig) }

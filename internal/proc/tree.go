@@ -78,6 +78,17 @@ func (t *Tree) Exited() <-chan struct{} { return t.exited }
 // Status returns how the leader ended. It is valid only after Exited.
 func (t *Tree) Status() Status { return t.status }
 
+// Ending returns how the leader ended, as Status does. ended is false if it
+// lives: after a Kill the kernel cannot end it. Its exit status is -1 then.
+func (t *Tree) Ending() (st Status, ended bool) {
+	select {
+	case <-t.exited:
+		return t.status, true
+	default:
+		return Status{ExitCode: -1, Ended: time.Now()}, false
+	}
+}
+
 // Signal sends sig once to every member of the tree. A tree that has ended is
 // no error. os.Kill is the same as Kill.
 func (t *Tree) Signal(sig os.Signal) error {

@@ -134,15 +134,30 @@ func (c *jobControl) start(j *job, spec proc.Spec) (*proc.Tree, error) {
 
 // send passes a signal on, and wakes what is stopped so that it can hear it.
 // With --foreground it is for the leader alone, and nobody is woken.
-func (c *jobControl) send(j *job, sig syscall.Signal) {
+// The error says that it reached nobody: the command has made itself another
+// user's, say.
+func (c *jobControl) send(j *job, sig syscall.Signal) error {
 	if j.foreground {
-		_ = j.tree.SignalLeader(sig) // it can only have ended
-		return
+		return j.tree.SignalLeader(sig)
 	}
-	_ = j.tree.SignalGroup(sig)
+	err := j.tree.SignalGroup(sig)
 	if sig != syscall.SIGCONT {
 		_ = j.tree.SignalGroup(syscall.SIGCONT)
 	}
+	return err
+}
+
+// asksToEnd reports whether a signal that is passed on asks the command to end.
+// HUP does where a terminal may have hung up. To a program without one it means
+// what that program makes of it: to read its configuration again, mostly.
+func (c *jobControl) asksToEnd(j *job, sig syscall.Signal) bool {
+	switch sig {
+	case j.signal, unix.SIGTERM, unix.SIGINT, unix.SIGQUIT:
+		return true
+	case unix.SIGHUP:
+		return c.tty >= 0
+	}
+	return false
 }
 
 // ofJobControl reports whether a signal stops or continues: it ends nothing.

@@ -31,11 +31,18 @@ func (j *job) prepare() (stop func()) {
 func (*jobControl) start(_ *job, spec proc.Spec) (*proc.Tree, error) { return startCommand(spec) }
 
 // send asks politely where that is possible.
-func (*jobControl) send(j *job, sig syscall.Signal) {
-	if sig != 0 && j.tree.Signal(sig) != nil && j.killAfter == 0 {
+func (*jobControl) send(j *job, sig syscall.Signal) error {
+	if sig == 0 {
+		return nil
+	}
+	err := j.tree.Signal(sig)
+	if err != nil && j.killAfter == 0 {
 		j.tree.Kill()
 	}
+	return err
 }
+
+func (*jobControl) asksToEnd(*job, syscall.Signal) bool { return true }
 
 func ofJobControl(os.Signal) bool { return false }
 

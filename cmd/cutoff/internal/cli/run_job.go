@@ -1,16 +1,13 @@
 package cli
 
 import (
-	"cmp"
 	"errors"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/cutoff-run/cutoff"
 	"github.com/cutoff-run/cutoff/internal/deadline"
-	"github.com/cutoff-run/cutoff/internal/outcome"
 	"github.com/cutoff-run/cutoff/internal/proc"
 )
 
@@ -41,15 +38,18 @@ type job struct {
 	look     clock          // when it looks next
 	stall    deadline.Stall // our own lateness
 
-	next     syscall.Signal // what the next expiry sends
-	expired  bool           // a limit passed (or somebody sent us ALRM, which is the same to GNU)
+	next    syscall.Signal // what the next expiry sends
+	expired bool           // a limit passed, or the time from the first signal to the kill
+	ownPipe bool           // we write to a pipe that nobody reads
+
+	// Why it ended, as far as that is our doing: see run_ending.go.
 	limit    cutoff.Outcome // for which limit we stopped it; empty if for none
 	due      time.Time      // when that limit passed
 	memoryBy cutoff.MemoryBy
-	stopping bool // the command was sent a signal, for whatever reason
-	asked    bool // and not KILL alone: whatever it does then, it does because of it
-	killed   bool // the last one was KILL
-	ownPipe  bool // we write to a pipe that nobody reads
+	passed   signalBits  // what was passed on to it
+	asked    bool        // it got a signal that asks for its end: whatever it does then, it does because of it
+	killed   bool        // it was sent KILL
+	late     []os.Signal // what was sent to us when it had ended
 }
 
 // supervise runs the command and returns the exit status. It does not return
@@ -145,8 +145,7 @@ func (j *job) watch() error {
 			if now := time.Now(); j.stall.Forgive(now, j.last.deadline(), j.last.left) {
 				j.last.start(j.stall.Moved(now).Sub(now), now)
 			} else if !j.ended() {
-				j.expired = true
-				j.send(j.next)
+				j.stop()
 			}
 		case <-j.giveUp:
 			return errors.New("the command was killed and does not end")
@@ -190,11 +189,16 @@ func (j *job) expire(limit cutoff.Outcome, due time.Time) {
 	if j.ended() || j.limit != "" {
 		return
 	}
+	j.limit, j.due = limit, due
+	j.stop()
+}
+
+// stop sends the command what a limit sends.
+func (j *job) stop() {
 	j.expired = true
-	if !j.stopping { // else somebody else was first: it ends for that
-		j.limit, j.due = limit, due
+	if j.send(j.next) {
+		j.asked = true
 	}
-	j.send(j.next)
 }
 
 // ended reports whether the command has ended, which settles how: what happens
@@ -211,18 +215,28 @@ func (j *job) ended() bool {
 // received passes on what was sent to us.
 func (j *job) received(sig syscall.Signal) {
 	switch {
-	case j.ended(), sig == brokenPipe && j.ownPipe, j.control.handle(j, sig):
+	case sig == brokenPipe && j.ownPipe:
+	case j.ended():
+		j.late = append(j.late, sig)
+	case j.control.handle(j, sig):
 	case sig == alarmSignal: // the original's own clock rings with it
-		j.expired = true
-		j.send(j.next)
+		if j.limit == "" {
+			j.expire(cutoff.Timeout, time.Now())
+		} else {
+			j.stop()
+		}
 	default:
-		j.send(sig)
+		if j.send(sig) {
+			j.passed.add(sig)
+			j.asked = j.asked || j.control.asksToEnd(j, sig)
+		}
 	}
 }
 
-// send signals the command. The first signal, whichever it is, starts the
-// clock of --kill-after; what that and later expiries send is KILL.
-func (j *job) send(sig syscall.Signal) {
+// send signals the command, and reports whether the signal was one that it can
+// act on, and reached it. The first signal, whichever it is, starts the clock of
+// --kill-after; what that and later expiries send is KILL.
+func (j *job) send(sig syscall.Signal) (heard bool) {
 	if j.killAfter > 0 {
 		j.next = syscall.SIGKILL
 		j.last.start(j.killAfter, time.Now())
@@ -232,140 +246,11 @@ func (j *job) send(sig syscall.Signal) {
 		// Nobody reads us. The SIGPIPE that tells us so is not for the command.
 		j.verbose, j.ownPipe = false, true
 	}
-	j.stopping = true
-	j.asked = j.asked || sig != syscall.SIGKILL
 	if sig == syscall.SIGKILL {
 		j.killed = true
 		j.tree.Kill()
 		j.giveUp = time.After(killBound)
-		return
+		return false
 	}
-	j.control.send(j, sig)
-}
-
-// finish ends the tree and says how it all went.
-func (j *job) finish() (cutoff.Result, error) {
-	st := j.tree.Status()
-	var leaked int
-	var err error
-	j.drain()
-	if j.leave && !j.stopping && st.Signal == 0 {
-		err = j.tree.Release()
-	} else {
-		leaked, err = j.tree.Close()
-	}
-	if j.output != nil && j.output.finish() && (!j.stopping || j.limit == cutoff.Output) {
-		j.limit, j.asked, j.expired = cutoff.Output, true, true // what it wrote was cut, however it ended
-	}
-	oom := j.tree.OOM()
-	if !j.stopping && j.memory > 0 && oom.Own > 0 { // the kernel cut it off, whatever the leader made of its loss
-		j.limit, j.memoryBy, j.asked, j.expired = cutoff.Memory, cutoff.ByKernel, true, true
-	}
-	if (!j.stopping || j.limit == cutoff.CPU) && j.tree.Netted(j.cpu) {
-		j.limit, j.asked, j.expired = cutoff.CPU, true, true // the kernel's signal is as good as ours
-	}
-	res := cutoff.Result{
-		PID: j.tree.PID(), Attempt: 1, Started: j.started, Wall: max(0, st.Ended.Sub(j.started)),
-		User: st.User, System: st.System, MaxRSS: st.MaxRSS,
-		ExitCode: st.ExitCode, Signal: st.SignalName(), CoreDumped: st.CoreDumped,
-		Containment: string(j.tree.Level()),
-	}
-	if j.output != nil {
-		res.OutputBytes = j.output.written.Load()
-	}
-	res.Stalled = j.stall.Total(j.started, st.Ended)
-	res.Outcome = cutoff.Outcome(outcome.Decide(outcome.Ending{
-		Started: true, Limit: string(j.limit), Canceled: j.stopping && j.limit == "", Asked: j.asked,
-		Death: outcome.DeathOf(st.ExitCode, st.Signal), OOM: outcome.OOMOf(oom.Own, oom.Elsewhere),
-	}))
-	if res.Outcome == cutoff.Memory {
-		res.MemoryBy = cmp.Or(j.memoryBy, cutoff.ByMachine)
-	}
-	if !j.stopping {
-		res.Leaked = leaked
-	}
-	if j.limit == "" { // it may have ended by itself after a limit and before the kill
-		j.due = j.firstDeadline()
-	}
-	if !j.due.IsZero() {
-		res.Overshoot = max(0, st.Ended.Sub(j.due))
-	}
-	return res, err
-}
-
-// firstDeadline returns when the first limit that is bound to time passes, or
-// passed; zero if there is none.
-func (j *job) firstDeadline() (first time.Time) {
-	for _, c := range []*clock{&j.deadline, &j.silence} {
-		if d := c.deadline(); c.runs() && (first.IsZero() || d.Before(first)) {
-			first = d
-		}
-	}
-	return first
-}
-
-// drain looks for signals that came at the same time as the command's end: the
-// keyboard's reach the command and us at once, and the command may be faster.
-// A command that died of one did not end by itself in any case.
-func (j *job) drain() {
-	for {
-		select {
-		case sig := <-j.signals:
-			if !ofJobControl(sig) {
-				j.stopping, j.asked = true, true
-			}
-		default:
-			return
-		}
-	}
-}
-
-// ours reports whether the command was cut off for a limit that the original
-// does not have.
-func (j *job) ours() bool { return j.limit != "" && j.limit != cutoff.Timeout }
-
-// tell says for which limit the command was cut off, where the exit status
-// alone would leave the reader to guess. Of a time-out the original is silent.
-func (j *job) tell(res cutoff.Result) {
-	if !res.Outcome.CutOff() || res.Outcome == cutoff.Timeout {
-		return
-	}
-	e := &cutoff.CutoffError{Outcome: res.Outcome, Result: res}
-	switch res.Outcome {
-	case cutoff.CPU:
-		e.Limit = j.cpu
-	case cutoff.Idle:
-		e.Limit = j.idle
-	case cutoff.Memory:
-		e.Bytes = j.memory
-	case cutoff.Output:
-		e.Bytes = j.runOptions.output
-	}
-	_ = j.diagnose("%s %s", quote(j.command[0]), strings.TrimPrefix(e.Error(), "cutoff: "))
-}
-
-// status turns the end into our exit status, or into our own death: by the
-// signal that the command died of, so that a shell can tell; and, as the
-// original's whole group gets it, by the KILL that we sent.
-func (j *job) status(res cutoff.Result) int {
-	st := j.tree.Status()
-	code := st.ExitCode
-	preserve := j.preserve
-	if sig := st.Signal; sig != 0 {
-		if st.CoreDumped {
-			_ = j.diagnose("the monitored command dumped core")
-		}
-		code = exitSignalBase + int(sig)
-		if !j.expired || j.killed && !j.foreground && !j.ours() {
-			dieOf(sig)
-		}
-		preserve = preserve || sig == syscall.SIGKILL
-	}
-	if j.limit == cutoff.Memory {
-		return exitSignalBase + int(syscall.SIGKILL)
-	}
-	if j.expired && !preserve {
-		return exitTimedOut
-	}
-	return code
+	return j.control.send(j, sig) == nil && sig != 0
 }

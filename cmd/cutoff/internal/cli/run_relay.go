@@ -88,14 +88,27 @@ func (r *relay) started() {
 	}
 }
 
-// finish waits until all output is carried on, and reports whether it was more
-// than the limit. Call it when nothing is left that could write.
-func (r *relay) finish() (tooMuch bool) {
+// finish waits until all output is carried on, if r is not nil. Call it when
+// nothing is left that could write.
+func (r *relay) finish() {
+	if r == nil {
+		return
+	}
 	for _, f := range r.ours {
 		_ = f.SetReadDeadline(time.Now().Add(relayBound)) // closed already: done
 	}
 	r.done.Wait()
-	return r.over.Load()
+}
+
+// exceeded reports whether more than the limit was written; not if r is nil.
+func (r *relay) exceeded() bool { return r != nil && r.over.Load() }
+
+// bytes is how much was written; 0 if r is nil.
+func (r *relay) bytes() int64 {
+	if r == nil {
+		return 0
+	}
+	return r.written.Load()
 }
 
 // tooMuch is the channel that is closed at the limit; nil if r is nil.
