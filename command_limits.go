@@ -80,12 +80,11 @@ func (p *Process) await(ctx context.Context) (s stop) {
 			}
 		}
 	}
-	select {
-	case <-p.tree.Exited():
+	if p.tree.Over() {
+		<-p.tree.Exited() // it will be noticed at once
 		return stop{}
-	default:
-		return s
 	}
+	return s
 }
 
 // passed says whether a limit that is bound to time has passed, and sets its

@@ -181,5 +181,11 @@ func TestDeathOf(t *testing.T) {
 		if got := DeathOf(c.code, c.signal); got != c.want {
 			t.Errorf("DeathOf(%d, %d) = %d, want %d", c.code, c.signal, got, c.want)
 		}
+		if got := CommandDeath(true, c.code, c.signal); got != c.want {
+			t.Errorf("CommandDeath(true, %d, %d) = %d, want %d", c.code, c.signal, got, c.want)
+		}
+		if got := CommandDeath(false, c.code, c.signal); got != NotEnded {
+			t.Errorf("CommandDeath(false, %d, %d) = %d", c.code, c.signal, got)
+		}
 	}
 }

@@ -123,3 +123,7 @@ func (e refused) Error() string {
 	return fmt.Sprintf("containment %q cannot be had: %v", e.level, e.err)
 }
 func (e refused) Unwrap() error { return e.err }
+
+// Refused reports whether a start failed because the level that was asked for
+// cannot be had. The command has no part in that.
+func Refused(err error) bool { return errors.As(err, new(refused)) }

@@ -86,7 +86,11 @@ func startWanted(s Spec) (*Tree, error) {
 		if err != nil {
 			return nil, refused{l, err}
 		}
-		return start(s)
+		t, err := start(s)
+		if isNoLevel(err) {
+			err = refused{l, err}
+		}
+		return t, err
 	}
 	return startFirst(s, ladder()...)
 }

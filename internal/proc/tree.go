@@ -89,6 +89,18 @@ func (t *Tree) Ending() (st Status, ended bool) {
 	}
 }
 
+// Over reports whether the leader has ended, whether or not that was noticed:
+// it looks. What is to stop a leader asks this first: when this program has been
+// stopped itself, both may have come meanwhile, the end and the limit after it.
+func (t *Tree) Over() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.over()
+}
+
+// over is Over with t.mu held.
+func (t *Tree) over() bool { return t.reaped || isZombie(t.pid) }
+
 // Signal sends sig once to every member of the tree. A tree that has ended is
 // no error. os.Kill is the same as Kill.
 func (t *Tree) Signal(sig os.Signal) error {

@@ -65,6 +65,13 @@ func (t *Tree) signalLeader(sig syscall.Signal) error {
 	return t.unreaped(func() error { return ignoreGone(unix.Kill(t.pid, sig)) })
 }
 
+// isZombie reports whether a child of ours has ended and is not reaped.
+func isZombie(pid int) bool {
+	var info unix.Siginfo
+	err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
+	return err == nil && info.Signo != 0
+}
+
 // wake continues stopped members.
 func (t *Tree) wake() error { return t.hold.signal(t, syscall.SIGCONT) }
 

@@ -77,6 +77,33 @@ func TestStatusLost(t *testing.T) {
 	}
 }
 
+// TestOver: an end is seen before anybody has noticed it.
+func TestOver(t *testing.T) {
+	cmd := exec.Command("sh", "-c", "read x")
+	in, err := cmd.StdinPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := newTree(cmd.Process.Pid, nil) // which nobody watches
+	if tree.Over() {
+		t.Error("a leader that lives is over")
+	}
+	in.Close()
+	for err = unix.EINTR; err == unix.EINTR; {
+		err = unix.Waitid(unix.P_PID, tree.pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+	}
+	if err != nil || !tree.Over() {
+		t.Errorf("a leader that has ended is not over (%v)", err)
+	}
+	if _, ended := tree.Ending(); ended {
+		t.Error("its end is told before it is reaped")
+	}
+	_ = cmd.Wait() // it has failed to read
+}
+
 func TestStopIsPolite(t *testing.T) {
 	eachLevel(t, func(t *testing.T, start starter) {
 		// Stopped leaders must hear it too.

@@ -203,14 +203,7 @@ func (j *job) stop() {
 
 // ended reports whether the command has ended, which settles how: what happens
 // in the same moment comes too late.
-func (j *job) ended() bool {
-	select {
-	case <-j.tree.Exited():
-		return true
-	default:
-		return false
-	}
-}
+func (j *job) ended() bool { return j.tree.Over() }
 
 // received passes on what was sent to us.
 func (j *job) received(sig syscall.Signal) {

@@ -43,6 +43,8 @@ func startCommand(spec proc.Spec) (*proc.Tree, error) {
 		file := dir + "/" + name
 		tree, err := startFile(spec, file)
 		switch {
+		case proc.Refused(err):
+			return nil, err
 		case errors.Is(err, syscall.EACCES):
 			denied = err
 		case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ESTALE),
@@ -77,7 +79,7 @@ func startFile(spec proc.Spec, file string) (*proc.Tree, error) {
 // are no fault of the command's.
 func runFailure(err error) (text string, code int) {
 	var errno syscall.Errno
-	if !errors.As(err, &errno) {
+	if !errors.As(err, &errno) || proc.Refused(err) {
 		return err.Error(), exitOurs
 	}
 	switch errno { // of the start, not of the execution
