@@ -93,6 +93,9 @@ func (j *job) conclude(leaked int) cutoff.Result {
 	if res.Outcome == cutoff.Memory {
 		res.MemoryBy = cmp.Or(j.memoryBy, cutoff.ByMachine)
 	}
+	if res.Outcome.CutOff() {
+		res.Stack = j.seen
+	}
 	if !j.wanted(st) {
 		res.Leaked = leaked
 	}

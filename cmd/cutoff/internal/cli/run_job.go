@@ -46,6 +46,7 @@ type job struct {
 	limit    cutoff.Outcome // for which limit we stopped it; empty if for none
 	due      time.Time      // when that limit passed
 	memoryBy cutoff.MemoryBy
+	seen     string      // what the tree did right before, if that is to be told
 	passed   signalBits  // what was passed on to it
 	asked    bool        // it got a signal that asks for its end: whatever it does then, it does because of it
 	killed   bool        // it was sent KILL
@@ -190,6 +191,9 @@ func (j *job) expire(limit cutoff.Outcome, due time.Time) {
 		return
 	}
 	j.limit, j.due = limit, due
+	if j.json != "" && limit != cutoff.Memory { // which grows while we look
+		j.seen = j.tree.Snapshot().String()
+	}
 	j.stop()
 }
 
