@@ -30,8 +30,8 @@ type rampage struct {
 	slowest     time.Duration // from a supervisor's death to the end of all it had
 }
 
-// TestKills kills workers, keepers and supervisors while they work, and
-// restarts killed supervisors on what the journal leaves them.
+// TestKills kills workers, keepers and supervisors while they work, these now
+// and then after it has stopped their keeper, and restarts killed supervisors on what the journal leaves them.
 func TestKills(t *testing.T) {
 	eachLevel(t, func(t *testing.T, level string) {
 		r := &rampage{
@@ -104,10 +104,17 @@ func (r *rampage) strike(supervisor int) bool {
 		// A program that is killed together with its keeper leaves its trees
 		// to the next one (docs/CONTAINMENT.md): that is another test.
 		// At the level of PID namespaces there is none, and none is needed.
-		if len(kids) == 0 || r.level != "pidns" && !has(kids, keeperName) || !r.kill(supervisor, os.Getpid()) {
+		if len(kids) == 0 || r.level != "pidns" && !has(kids, keeperName) {
+			return false
+		}
+		stopped := r.rnd.IntN(2) == 0 && r.stopKeepers(kids)
+		if !r.kill(supervisor, os.Getpid()) {
 			return false
 		}
 		r.kills[what]++
+		if stopped {
+			r.kills["supervisor after its keeper's stop"]++
+		}
 		return true
 	}
 	var found []int
@@ -145,6 +152,15 @@ func (r *rampage) kill(pid, parent int) bool {
 		return false
 	}
 	return syscall.Kill(pid, syscall.SIGKILL) == nil
+}
+
+// stopKeepers stops the keepers among the processes and reports whether there
+// was any: the supervisor's death must continue them.
+func (r *rampage) stopKeepers(kids map[int]string) (any bool) {
+	for pid, line := range kids {
+		any = line == keeperName && syscall.Kill(pid, syscall.SIGSTOP) == nil || any
+	}
+	return any
 }
 
 func has(kids map[int]string, line string) bool {

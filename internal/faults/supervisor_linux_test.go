@@ -144,7 +144,7 @@ func newPool() *cutoff.Pool {
 // settled fails the supervisor if it has more descriptors open than before,
 // but for those of its keeper and its cgroup.
 func settled(before int) {
-	const forLife = 3
+	const forLife = 4
 	var now int
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if now = descriptors(); now <= before+forLife {

@@ -79,7 +79,7 @@ func goroutines() []string {
 	for i, g := range strings.Split(string(buf), "\n\n") {
 		_, stack, _ := strings.Cut(g, "\n")
 		if i == 0 || strings.Contains(stack, "testing.(*M).") || strings.Contains(stack, "os/signal.loop") ||
-			strings.Contains(stack, "runtime/trace.") || strings.Contains(stack, "proc: for the life of the program") {
+			strings.Contains(stack, "runtime/trace.") || strings.Contains(stack, "proc.(*keeperProcess).attend") {
 			continue
 		}
 		out = append(out, stack)
@@ -93,11 +93,11 @@ func descriptors() []string {
 	if err != nil {
 		return nil
 	}
-	toKeeper := keeperPipes()
+	toKeeper, ofKeeper := keeperPipes(), keeperPidfd()
 	var out []string
 	for _, e := range ents {
 		to, err := os.Readlink("/proc/self/fd/" + e.Name())
-		if toKeeper[to] || strings.HasPrefix(to, "/sys/fs/cgroup/") && strings.HasPrefix(filepath.Base(to), "cutoff-") {
+		if toKeeper[to] || e.Name() == ofKeeper || strings.HasPrefix(to, "/sys/fs/cgroup/") && strings.HasPrefix(filepath.Base(to), "cutoff-") {
 			continue // the program's own cgroup
 		}
 		if err != nil || strings.HasPrefix(to, "anon_inode:[event") || strings.HasSuffix(to, "/fd") {
@@ -122,6 +122,22 @@ func keeperPipes() map[string]bool {
 		}
 	}
 	return pipes
+}
+
+// keeperPidfd is the descriptor by which this process waits for its keeper.
+func keeperPidfd() string {
+	for _, pid := range childPIDs() {
+		if cmdline(pid) != keeperName {
+			continue
+		}
+		infos, _ := filepath.Glob("/proc/self/fdinfo/*")
+		for _, info := range infos {
+			if b, _ := os.ReadFile(info); strings.Contains(string(b), "\nPid:\t"+pid+"\n") {
+				return filepath.Base(info)
+			}
+		}
+	}
+	return ""
 }
 
 const keeperName = "tree-keeper"

@@ -218,7 +218,7 @@ func (tr *trial) cleanup() {
 func (tr *trial) clean() {
 	tr.t.Helper()
 	for _, pid := range childrenOf(os.Getpid()) {
-		if st, ok := readStat(pid); ok && st.dead() && pid != keeper.pid {
+		if st, ok := readStat(pid); ok && st.dead() && pid != keeper.processID() {
 			tr.t.Errorf("a zombie is left: %+v", st)
 		}
 	}

@@ -20,7 +20,8 @@ import (
 // the program is gone, by whatever death, and then kills every tree that is
 // left and removes the program's cgroup. PR_SET_PDEATHSIG would not do: the
 // signal comes when the thread ends that started the child, which in Go may be
-// any time, and it reaches the first generation only.
+// any time, and it reaches the first generation only. It does for what may come
+// too early: it continues a keeper that a member of a tree has stopped.
 
 const (
 	keeperVar = "CUTOFF_KEEPER" // "PROGRAM CGROUP", both in hexadecimal
@@ -40,7 +41,7 @@ const (
 )
 
 // keeper is this program's keeper. It is started with the first tree, and
-// again if somebody killed it.
+// again as soon as somebody kills it.
 var keeper keeperProcess
 
 type keeperProcess struct {
@@ -95,15 +96,16 @@ func (k *keeperProcess) ensure() error {
 		return errors.Join(errors.New("the keeper was ended again and again"), k.err)
 	}
 	old, oldPipe := k.pid, k.pipe
-	if err := k.start(k.cgroups); err != nil {
+	pidfd, err := k.start(k.cgroups)
+	if err != nil {
 		return err
 	}
+	go k.attend(k.pid, pidfd)
 	if alive { // the new one stands by: the old one is not needed any more
 		_ = unix.Kill(old, unix.SIGKILL)
 		_, _ = syscall.Wait4(old, nil, 0, nil)
 		unix.Close(oldPipe)
 	}
-	var err error
 	for _, m := range k.spared[min(len(k.spared), toldAtStart):] {
 		err = errors.Join(err, k.tell(tellSpared, uint64(m)))
 	}
@@ -123,17 +125,44 @@ func (k *keeperProcess) alive() bool {
 	return false
 }
 
-// start starts a keeper; k.mu is held.
-func (k *keeperProcess) start(c *cgroupParent) error {
+// attend waits for the end of a keeper, for the life of the program, and starts
+// another one if it was not us who ended it: a member of a tree may kill first
+// the keeper and then the program. Where there is no pidfd (-1), or none that
+// can be waited for, the next tree brings the new keeper.
+func (k *keeperProcess) attend(pid, pidfd int) {
+	if pidfd < 0 {
+		return
+	}
+	f, raw := pollable(pidfd)
+	if f == nil {
+		return
+	}
+	err := raw.Read(func(fd uintptr) bool {
+		n, _ := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		return n > 0
+	})
+	f.Close()
+	if err != nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.pid == pid {
+		k.err = k.ensure()
+	}
+}
+
+// start starts a keeper and returns its pidfd; k.mu is held.
+func (k *keeperProcess) start(c *cgroupParent) (pidfd int, err error) {
 	var p [2]int
 	if err := unix.Pipe2(p[:], unix.O_CLOEXEC); err != nil {
-		return err
+		return -1, err
 	}
 	defer unix.Close(p[0])
 	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		unix.Close(p[1])
-		return err
+		return -1, err
 	}
 	defer unix.Close(null)
 	n, dir := uintptr(null), ""
@@ -158,20 +187,21 @@ func (k *keeperProcess) start(c *cgroupParent) error {
 	}
 	if err != nil {
 		unix.Close(p[1])
-		return err
+		return -1, err
 	}
+	pidfd = -1
 	pid, _, err := syscall.StartProcess(selfPath, []string{keeperName}, &syscall.ProcAttr{
 		Dir:   "/", // not to hold a mount
 		Env:   guardEnv(fmt.Sprintf("%s=%x %s", keeperVar, program(), hex.EncodeToString([]byte(dir)))),
 		Files: files,
-		Sys:   &syscall.SysProcAttr{Setsid: true}, // out of reach of the terminal
+		Sys:   &syscall.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGCONT, PidFD: &pidfd}, // out of reach of the terminal
 	})
 	if err != nil {
 		unix.Close(p[1])
-		return fmt.Errorf("the keeper cannot be started: %w", err)
+		return -1, fmt.Errorf("the keeper cannot be started: %w", err)
 	}
 	k.pid, k.pipe, k.knows = pid, p[1], c
-	return nil
+	return pidfd, nil
 }
 
 // guardEnv is our environment, since the executable may need it to start, with

@@ -146,6 +146,17 @@ func (p *host) kill() {
 	_ = p.cmd.Wait()
 }
 
+// killWithKeeper kills the program and its keeper, or the tree's init: the
+// program is stopped, lest it starts another one.
+func (p *host) killWithKeeper() {
+	p.t.Helper()
+	stop(p.t, p.cmd.Process.Pid)
+	if err := unix.Kill(p.keeper, unix.SIGKILL); err != nil {
+		p.t.Error(err)
+	}
+	p.kill()
+}
+
 // gone waits for the pipe's end: nobody tells when the keeper is done. How long
 // it takes, "cutoff doctor" measures: on a busy machine a test cannot.
 func (p *host) gone() {
@@ -283,6 +294,7 @@ func ignores(pid int, sig syscall.Signal) bool {
 	return v&(1<<(sig-1)) != 0
 }
 
+// TestKeeperIsReplaced: a new keeper comes at once, and not with the next tree.
 func TestKeeperIsReplaced(t *testing.T) {
 	for _, level := range programLevels() {
 		if level == PIDNS {
@@ -290,20 +302,78 @@ func TestKeeperIsReplaced(t *testing.T) {
 		}
 		t.Run(string(level), func(t *testing.T) {
 			p := startProgram(t, level, nil)
-			p.start(`echo >&3; exec sleep 60`, 1)
+			p.start(`(setsid sh -c 'echo >&3; exec sleep 60' &); echo >&3; exec sleep 60`, 2)
 			first := p.keeper
 			if err := unix.Kill(first, unix.SIGKILL); err != nil {
 				t.Fatal(err)
 			}
-			eventually(t, "the keeper is dead", func() bool { return !isKeeper(first) })
-			p.start(`echo >&3; exec sleep 60`, 1)
-			if p.keeper == first {
-				t.Fatal("there is no new keeper")
-			}
+			eventually(t, "there is a new keeper", func() bool {
+				for _, kid := range childrenOf(p.cmd.Process.Pid) {
+					if b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", kid)); kid != first && string(b) == keeperName+"\x00" {
+						p.keeper = kid
+					}
+				}
+				return p.keeper != first
+			})
+			p.start(`echo >&3; exec sleep 60`, 1) // it knows of this one too
 			p.kill()
 			p.gone()
 		})
 	}
+}
+
+// TestKeeperStopped: who stops the keeper, or an init, stops it until the
+// program is gone and no longer.
+func TestKeeperStopped(t *testing.T) {
+	for _, level := range programLevels() {
+		t.Run(string(level), func(t *testing.T) {
+			p := startProgram(t, level, nil)
+			p.start(`(setsid sh -c 'echo >&3; exec sleep 60' &); echo >&3; exec sleep 60`, 2)
+			stop(t, p.keeper)
+			t.Cleanup(func() {
+				if t.Failed() && isKeeper(p.keeper) {
+					_ = unix.Kill(p.keeper, unix.SIGKILL)
+				}
+			})
+			p.kill()
+			p.gone()
+		})
+	}
+}
+
+// TestKeeperKilledToo: what lives on if the program and its keeper are killed
+// together, as the page on containment has it. What becomes of it at the level
+// of cgroups is TestAbandonedCgroups' affair.
+func TestKeeperKilledToo(t *testing.T) {
+	for _, level := range programLevels() {
+		t.Run(string(level), func(t *testing.T) {
+			p := startProgram(t, level, nil)
+			p.start(`(setsid sh -c 'echo >&3; exec sleep 60' &); echo >&3; exec sleep 60`, 2)
+			p.killWithKeeper()
+			if level == PIDNS { // the keeper was the tree's init
+				p.gone()
+				return
+			}
+			if n := len(p.holders()); n != 2 {
+				t.Errorf("%d processes outlived the program and its keeper, 2 are told of", n)
+			}
+			if p.dir != "" { // the rest is the cleanup's
+				destroyOwn(p.dir)
+			}
+		})
+	}
+}
+
+// stop stops a process and sees that it stands still.
+func stop(t *testing.T, pid int) {
+	t.Helper()
+	if err := unix.Kill(pid, unix.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the process is stopped", func() bool {
+		st, ok := readStat(pid)
+		return !ok || st.state == 'T'
+	})
 }
 
 // TestInitKilled: who kills a namespace's init ends the tree, and no more.
@@ -358,10 +428,7 @@ func TestAbandonedCgroups(t *testing.T) {
 	alive.start(`echo >&3; exec sleep 60`, 1)
 	dead := startProgram(t, Cgroup, nil)
 	dead.start(`mkdir `+path.Join(dead.dir, "t1", "below")+`; (setsid sh -c 'echo >&3; exec sleep 60' &); echo >&3; exec sleep 60`, 2)
-	if err := unix.Kill(dead.keeper, unix.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	dead.kill()
+	dead.killWithKeeper()
 	if n := len(dead.holders()); n != 2 {
 		t.Fatalf("%d processes outlived the program and its keeper, want 2: the test is void", n)
 	}

@@ -56,8 +56,9 @@ func (o *Offspring) Left(settle, reap bool) int {
 // fresh lists the living children that have not been told of. This program's
 // keeper is nobody's leftover.
 func (o *Offspring) fresh(reap bool) (list []stat) {
-	pid := keeper.processID()
-	for _, kid := range childrenOf(os.Getpid()) {
+	kids := childrenOf(os.Getpid())
+	pid := keeper.processID() // after the list: a new one is not in it
+	for _, kid := range kids {
 		st, ok := readStat(kid)
 		switch {
 		case !ok, kid == pid, o.known[kid] == st.start:

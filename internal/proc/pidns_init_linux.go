@@ -20,9 +20,9 @@ import (
 // It watches two things for the program's death: the end of a pipe, which also
 // comes if the program executes another one, and the program's pidfd, which
 // also tells if a forked copy of the program holds the pipe. PR_SET_PDEATHSIG
-// would follow the program's thread. A process in a PID namespace cannot
-// signal the first one; and no debugger can attach to one that is not
-// dumpable, unless root.
+// would follow the program's thread; it does to continue an init that somebody
+// outside has stopped. A process in a PID namespace cannot signal the first
+// one; and no debugger can attach to one that is not dumpable, unless root.
 
 const (
 	initVar  = "CUTOFF_INIT" // the signal for the leader when the program dies; 0: none
@@ -77,6 +77,9 @@ func guardNamespace(what string) {
 // prepareInit gives the namespace its /proc.
 func prepareInit() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return err
+	}
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGCONT), 0, 0, 0); err != nil {
 		return err
 	}
 	_ = os.WriteFile("/proc/self/comm", []byte(initName), 0) // for people; ours would be "exe"

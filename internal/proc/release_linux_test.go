@@ -55,9 +55,11 @@ func TestKeeperKnowsAtStart(t *testing.T) {
 	other := shell(t, startSwept, `echo >&3; exec sleep 60`)
 	other.ready(1)
 	k := keeperProcess{swept: true, spared: []mark{spared.tree.hold.(*sweepHold).mark}}
-	if err := k.start(nil); err != nil {
+	pidfd, err := k.start(nil)
+	if err != nil {
 		t.Fatal(err)
 	}
+	unix.Close(pidfd)
 	unix.Close(k.pipe) // to the keeper, that is our death
 	if st := other.ended(); st.Signal != unix.SIGKILL {
 		t.Errorf("the other tree ended with %v", st)

@@ -23,14 +23,8 @@ func (t *Tree) watch(pidfd int, onStop func(syscall.Signal)) {
 // watchPidfd waits in the netpoller: a waiting tree costs a goroutine and no
 // thread. It reports false if the runtime cannot poll the descriptor.
 func (t *Tree) watchPidfd(pidfd int) bool {
-	if unix.SetNonblock(pidfd, true) != nil {
-		unix.Close(pidfd)
-		return false
-	}
-	f := os.NewFile(uintptr(pidfd), "pidfd")
-	raw, err := f.SyscallConn()
-	if err != nil || f.SetReadDeadline(time.Time{}) != nil { // not pollable
-		f.Close()
+	f, raw := pollable(pidfd)
+	if f == nil {
 		return false
 	}
 	go func() {
@@ -40,6 +34,22 @@ func (t *Tree) watchPidfd(pidfd int) bool {
 		}
 	}()
 	return true
+}
+
+// pollable gives a pidfd to the netpoller, or closes it and returns nil if the
+// runtime cannot poll it.
+func pollable(pidfd int) (*os.File, syscall.RawConn) {
+	if unix.SetNonblock(pidfd, true) != nil {
+		unix.Close(pidfd)
+		return nil, nil
+	}
+	f := os.NewFile(uintptr(pidfd), "pidfd")
+	raw, err := f.SyscallConn()
+	if err != nil || f.SetReadDeadline(time.Time{}) != nil { // not pollable
+		f.Close()
+		return nil, nil
+	}
+	return f, raw
 }
 
 // waitBlocking waits in a thread. The event is looked at first and consumed
