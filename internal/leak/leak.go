@@ -79,7 +79,7 @@ func goroutines() []string {
 	for i, g := range strings.Split(string(buf), "\n\n") {
 		_, stack, _ := strings.Cut(g, "\n")
 		if i == 0 || strings.Contains(stack, "testing.(*M).") || strings.Contains(stack, "os/signal.loop") ||
-			strings.Contains(stack, "runtime/trace.") || strings.Contains(stack, "proc.(*keeperProcess).attend") {
+			strings.Contains(stack, "runtime/trace.") {
 			continue
 		}
 		out = append(out, stack)

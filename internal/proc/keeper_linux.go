@@ -56,6 +56,8 @@ type keeperProcess struct {
 	v1      map[byte]uint64 // the program's cgroups in v1 hierarchies
 	spared  []mark          // trees that were let go
 	err     error
+
+	attended attendance // has a lock of its own
 }
 
 // toldAtStart is how many trees that may live on a new keeper finds in its
@@ -100,7 +102,7 @@ func (k *keeperProcess) ensure() error {
 	if err != nil {
 		return err
 	}
-	go k.attend(k.pid, pidfd)
+	k.attended.replace(k, pidfd)
 	if alive { // the new one stands by: the old one is not needed any more
 		_ = unix.Kill(old, unix.SIGKILL)
 		_, _ = syscall.Wait4(old, nil, 0, nil)
@@ -122,34 +124,8 @@ func (k *keeperProcess) alive() bool {
 	}
 	unix.Close(k.pipe)
 	k.pid = 0
+	k.attended.replace(k, -1)
 	return false
-}
-
-// attend waits for the end of a keeper, for the life of the program, and starts
-// another one if it was not us who ended it: a member of a tree may kill first
-// the keeper and then the program. Where there is no pidfd (-1), or none that
-// can be waited for, the next tree brings the new keeper.
-func (k *keeperProcess) attend(pid, pidfd int) {
-	if pidfd < 0 {
-		return
-	}
-	f, raw := pollable(pidfd)
-	if f == nil {
-		return
-	}
-	err := raw.Read(func(fd uintptr) bool {
-		n, _ := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
-		return n > 0
-	})
-	f.Close()
-	if err != nil {
-		return
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.pid == pid {
-		k.err = k.ensure()
-	}
 }
 
 // start starts a keeper and returns its pidfd; k.mu is held.

@@ -71,6 +71,7 @@ func TestStatus(t *testing.T) {
 // TestStatusLost: somebody else has reaped the leader. That is no success.
 func TestStatusLost(t *testing.T) {
 	tree := newTree(1<<30, nil)
+	keeper.attended.come(&keeper) // as its watch would have
 	tree.finish(-1, 0, syscall.Rusage{})
 	if st := tree.Status(); st.ExitCode != -1 || st.Signal != 0 {
 		t.Errorf("%+v", st)
