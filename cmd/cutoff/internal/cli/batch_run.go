@@ -45,6 +45,12 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 		closeView(view)
 		return err
 	}
+	temp, removeTemp, err := tempDir()
+	if err != nil {
+		closeView(view)
+		return errors.Join(err, closeFiles())
+	}
+	defer removeTemp()
 	var t tally
 	opts.OnEvent = func(e batch.Event) {
 		t.event(e)
@@ -53,7 +59,7 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 		}
 		tellStopping(opts.Stderr, e)
 	}
-	sum, err := o.runTasks(ctx, tasks, src, view, opts)
+	sum, err := o.runTasks(ctx, tasks, src, temp, view, opts)
 	closeView(view)
 	if cerr := closeFiles(); err == nil {
 		err = cerr
@@ -80,12 +86,7 @@ func (o *batchOptions) options(finite bool) (opts batch.Options, err error) {
 
 // runTasks runs the batch, with all that comes to it from outside meanwhile:
 // signals, another number of tasks.
-func (o *batchOptions) runTasks(ctx context.Context, tasks iter.Seq2[batch.Task, error], src source, view *progress.View, opts batch.Options) (batch.Summary, error) {
-	temp, removeTemp, err := tempDir()
-	if err != nil {
-		return batch.Summary{}, err
-	}
-	defer removeTemp()
+func (o *batchOptions) runTasks(ctx context.Context, tasks iter.Seq2[batch.Task, error], src source, temp string, view *progress.View, opts batch.Options) (batch.Summary, error) {
 	ctx, stop, release := interruptible(ctx)
 	defer release()
 	opts.Stop = stop
