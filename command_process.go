@@ -192,7 +192,6 @@ func (p *Process) conclude(s stop, leaked int) {
 		Signal:      st.SignalName(),
 		CoreDumped:  st.CoreDumped,
 		Containment: string(p.tree.Level()),
-		Stalled:     p.stall.Total(p.started, st.Ended),
 		Output:      p.streams.account.excerpt(),
 		OutputBytes: p.streams.account.written(),
 	}
@@ -208,6 +207,7 @@ func (p *Process) conclude(s stop, leaked int) {
 	if !s.deadline.IsZero() {
 		p.result.Overshoot = max(0, st.Ended.Sub(s.deadline))
 	}
+	p.result.Stalled = p.stall.Total(p.started, st.Ended, p.result.Overshoot)
 	if !s.wanted() { // else there is no telling what it would have left
 		p.result.Leaked = leaked
 	}

@@ -52,11 +52,17 @@ func (s *Stall) Moved(due time.Time) time.Time {
 }
 
 // Total is what the record says: the lateness, and how long the machine slept
-// between the two times.
-func (s *Stall) Total(started, ended time.Time) time.Duration {
+// between the two times. overshoot is how long before the end a deadline passed,
+// if one did: the work may have ended by itself after it, and been seen before
+// anybody came to the deadline.
+func (s *Stall) Total(started, ended time.Time, overshoot time.Duration) time.Duration {
+	late := s.late
+	if late == 0 && overshoot > 0 {
+		late = program.away(time.Now(), ended.Add(-overshoot))
+	}
 	mono := ended.Sub(started)
 	wall := ended.Round(0).Sub(started.Round(0))
-	return s.late + machine.slept(wall-mono)
+	return late + machine.slept(wall-mono)
 }
 
 // sleeper tells a machine that slept from one whose wall clock was set.

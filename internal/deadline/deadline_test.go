@@ -19,7 +19,7 @@ func TestForgive(t *testing.T) {
 
 	t.Run("in time", func(t *testing.T) {
 		var s Stall
-		if s.Forgive(due.Add(Bound), due, limit) || s.Moved(due) != due || s.Total(start, due) != 0 {
+		if s.Forgive(due.Add(Bound), due, limit) || s.Moved(due) != due || s.Total(start, due, 0) != 0 {
 			t.Error("a lateness within the bound is no stall")
 		}
 	})
@@ -32,7 +32,7 @@ func TestForgive(t *testing.T) {
 		if want := now.Add(3 * time.Second); s.Moved(due) != want {
 			t.Errorf("moved to %v, want %v", s.Moved(due).Sub(start), want.Sub(start))
 		}
-		if got := s.Total(start, now); got != 3*time.Second {
+		if got := s.Total(start, now, 0); got != 3*time.Second {
 			t.Errorf("recorded %v", got)
 		}
 		if s.Forgive(s.Moved(due).Add(time.Minute), s.Moved(due), limit) {
@@ -57,7 +57,7 @@ func TestForgive(t *testing.T) {
 		if !s.Forgive(next.Add(2*time.Second), next, limit) {
 			t.Error("a deadline that began after the chance got none")
 		}
-		if got := s.Total(start, next); got != 3*time.Second {
+		if got := s.Total(start, next, 0); got != 3*time.Second {
 			t.Errorf("recorded %v", got)
 		}
 	})
@@ -91,6 +91,26 @@ func TestAway(t *testing.T) {
 	p := pulse{last: start} // nobody was watching: an idle program
 	if got := p.away(at(5000), at(4000)); got != 0 {
 		t.Errorf("%v of a time that nobody watched", got)
+	}
+}
+
+// Work that ended by itself, before anybody came to its deadline, is recorded
+// all the same.
+func TestEndedMeanwhile(t *testing.T) {
+	ended := time.Now()
+	program.mu.Lock()
+	program.from, program.to = ended.Add(-2*time.Second), ended
+	program.mu.Unlock()
+	var s Stall
+	started := ended.Add(-5 * time.Second)
+	if got := s.Total(started, ended, time.Second); got != 2*time.Second {
+		t.Errorf("recorded %v", got)
+	}
+	if got := s.Total(started, ended, 3*time.Second); got != 0 {
+		t.Errorf("recorded %v although it was there when the deadline passed", got)
+	}
+	if got := s.Total(started, ended, 0); got != 0 {
+		t.Errorf("recorded %v without a deadline", got)
 	}
 }
 

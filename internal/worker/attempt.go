@@ -81,7 +81,7 @@ func (w *Worker) Do(c Call) Ending {
 	}
 	w.page.trim(len(c.In), len(a.end.Body))
 	end := a.end
-	end.Stalled = a.stall.Total(end.Started, end.Ended)
+	end.Stalled = a.stall.Total(end.Started, end.Ended, end.Overshoot)
 	*a = attempt{} // an idle worker keeps nothing of its last call alive
 	return end
 }

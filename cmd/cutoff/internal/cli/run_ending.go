@@ -84,7 +84,6 @@ func (j *job) conclude(leaked int) cutoff.Result {
 		User: st.User, System: st.System, MaxRSS: st.MaxRSS,
 		ExitCode: st.ExitCode, Signal: st.SignalName(), CoreDumped: st.CoreDumped,
 		Containment: string(j.tree.Level()), OutputBytes: j.output.bytes(),
-		Stalled: j.stall.Total(j.started, st.Ended),
 	}
 	res.Outcome = cutoff.Outcome(outcome.Decide(outcome.Ending{
 		Started: true, Limit: string(j.limit), Canceled: j.wanted(st) && j.limit == "", Asked: j.asked || j.died(st),
@@ -105,6 +104,7 @@ func (j *job) conclude(leaked int) cutoff.Result {
 	if !j.due.IsZero() {
 		res.Overshoot = max(0, st.Ended.Sub(j.due))
 	}
+	res.Stalled = j.stall.Total(j.started, st.Ended, res.Overshoot)
 	return res
 }
 
