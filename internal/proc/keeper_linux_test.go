@@ -540,12 +540,15 @@ func asNobody(t *testing.T, args ...string) string {
 // TestOrdinaryUser runs the tests of the sweep level as a user who may not make
 // cgroups.
 func TestOrdinaryUser(t *testing.T) {
-	out := asNobody(t, "-test.skip=//crowd", "-test.run=^(TestKillLeavesNothing|TestCloseEndsLeftovers|TestProgramKilled|TestOthersAreLeftAlone|TestStopIsPolite|TestSignalOnce)$")
+	out := asNobody(t, "-test.skip=//crowd", "-test.run=^(TestKillLeavesNothing|TestCloseEndsLeftovers|TestProgramKilled|TestKeeperIsReplaced|TestKeeperStopped|TestKeeperKilledToo|TestOthersAreLeftAlone|TestStopIsPolite|TestSignalOnce)$")
 	for _, want := range []string{
 		"--- PASS: TestKillLeavesNothing/sweep/comet",
 		"--- PASS: TestCloseEndsLeftovers/sweep/fork_bomb",
 		"--- PASS: TestProgramKilled/sweep/own_session",
 		"--- PASS: TestKillLeavesNothing/pidns/comet",
+		"--- PASS: TestKillLeavesNothing/pidns/sibling_of_the_leader",
+		"--- PASS: TestKeeperStopped/sweep",
+		"--- PASS: TestKeeperStopped/pidns",
 		"--- PASS: TestProgramKilled/pidns/own_session",
 		"--- SKIP: TestKillLeavesNothing/cgroup", // else it was no ordinary user
 	} {

@@ -17,11 +17,17 @@ import (
 //
 //   - the soft limit of file locks (RLIMIT_LOCKS). Linux has ignored that limit
 //     since 2.4.25, and programs that clean their environment, change user or
-//     overwrite their own memory leave it alone. It can be read from outside,
-//     of every process, even of one that is dead and not yet reaped. Its 62
-//     bits are the program's random number and the tree's number in it.
+//     overwrite their own memory leave it alone. A login does not: PAM
+//     (pam_limits) puts all limits back. It can be read from outside, of every
+//     process, even of one that is dead and not yet reaped. Its 62 bits are
+//     the program's random number and the tree's number in it.
 //   - the variable CUTOFF_TREE, for where the limit is taken already because
-//     the program itself runs in a tree of another one.
+//     the program itself runs in a tree of another one. A login drops it too.
+//
+// What a login starts is so found by its descent, its session and its group
+// alone; a daemon of it that leaves all three is lost. To take every unmarked
+// orphan for ours would kill others': the program may have children that it
+// did not start as trees, and those that it had before it was executed.
 //
 // A mark set from outside, after the start, would come too late for what the
 // leader starts in its first instant. So the leader sets it itself, before it
