@@ -147,6 +147,7 @@ func batchCommand(o *batchOptions) *cobra.Command {
 
 func addInputFlags(cmd *cobra.Command, i *inputFlags) {
 	f := cmd.Flags()
+	f.StringArrayVar(&i.globs, "glob", nil, "the files that match this `PATTERN` (*, ?, [a-z]), as if they stood behind :::")
 	f.StringVarP(&i.file, "arg-file", "a", "", "read the lines of `FILE` (- is standard input)")
 	f.BoolVarP(&i.null, "null", "0", false, "the lines end with a NUL byte, as those of find -print0")
 	f.StringVar(&i.colsep, "colsep", "", "split lines into columns at this regular `EXPRESSION`")
@@ -223,6 +224,11 @@ func (o *batchOptions) tasks(args []string) (iter.Seq2[batch.Task, error], sourc
 	if err != nil {
 		return nil, source{}, err
 	}
+	matches, err := o.input.matches()
+	if err != nil {
+		return nil, source{}, err
+	}
+	groups = append(matches, groups...)
 	src, err := o.input.open(groups, os.Stdin)
 	if err != nil {
 		return nil, source{}, err

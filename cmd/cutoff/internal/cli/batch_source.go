@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"golang.org/x/term"
@@ -16,6 +17,7 @@ import (
 // inputFlags say where the input of a batch comes from, and in which form.
 type inputFlags struct {
 	file   string
+	globs  []string
 	null   bool
 	csv    bool
 	tsv    bool
@@ -125,6 +127,23 @@ func (f *inputFlags) open(groups []group, stdin *os.File) (source, error) {
 		name = groups[0].words[0]
 	}
 	return f.openFile(name, stdin)
+}
+
+// matches makes a source of the files that each --glob matches, in the order of
+// their names. The shell would do it as well, but for so many that no command
+// line holds them.
+func (f *inputFlags) matches() (groups []group, err error) {
+	for _, pattern := range f.globs {
+		names, err := filepath.Glob(pattern)
+		if err != nil {
+			return nil, usagef("--glob %s: %w", quote(pattern), err)
+		}
+		if len(names) == 0 {
+			return nil, usagef("--glob %s: no file matches; quote the pattern, or the shell expands it", quote(pattern))
+		}
+		groups = append(groups, group{":::", names})
+	}
+	return groups, nil
 }
 
 // openFile opens a file, or standard input, to be read as tasks start.
