@@ -107,6 +107,7 @@ func supervisorStopped(t *testing.T, span time.Duration) {
 	cmd := exec.CommandContext(ctx(t), selfPath())
 	cmd.Env = append(os.Environ(), helperEnv(t, "stalled-supervisor"), stallFileVar+"="+file)
 	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // no stopped process in our own group
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()

@@ -185,7 +185,10 @@ func cmdCut(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: cut STATUS PROGRAM [ARG...]")
 	}
-	const script = `(read x <ready; test "$x" = never || kill -ALRM $$) >/dev/null 2>&1 & exec "$@"`
+	// The one that waits is in a session of its own: in ours its end would orphan
+	// our group, with its parent in another, and the kernel sends SIGHUP to all of
+	// an orphaned group if one of it is stopped, as other tests' processes are.
+	const script = `setsid sh -c 'read x <ready; test "$x" = never || kill -ALRM $1' sh $$ >/dev/null 2>&1 & exec "$@"`
 	ready := ts.MkAbs("ready")
 	if err := unix.Mkfifo(ready, 0o600); err != nil && err != unix.EEXIST {
 		ts.Fatalf("%s: %v", ready, err)
