@@ -28,6 +28,9 @@ func (o *batchOptions) run(ctx context.Context, args []string) (err error) {
 	if o.dryRun {
 		return dryRun(os.Stdout, tasks)
 	}
+	// A list that is in a file is at hand as well: what the budget leaves of it is
+	// recorded, each task.
+	src.finite = src.finite || o.budget > 0 && src.again != nil
 	opts, err := o.options(src.finite)
 	if err != nil {
 		return err
