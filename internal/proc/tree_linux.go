@@ -69,8 +69,16 @@ func (t *Tree) signalLeader(sig syscall.Signal) error {
 func isZombie(pid int) bool {
 	var info unix.Siginfo
 	err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
-	return err == nil && info.Signo != 0
+	// Of a child that has us trace it (PTRACE_TRACEME) the kernel tells the stops
+	// as well, whatever was asked for: CLD_TRAPPED and CLD_STOPPED are no end.
+	return err == nil && info.Signo != 0 && info.Code >= cldExited && info.Code <= cldDumped
 }
+
+// The codes of an end in siginfo_t, which x/sys does not name.
+const (
+	cldExited = 1
+	cldDumped = 3
+)
 
 // wake continues stopped members.
 func (t *Tree) wake() error { return t.hold.signal(t, syscall.SIGCONT) }

@@ -105,6 +105,28 @@ func TestOver(t *testing.T) {
 	_ = cmd.Wait() // it has failed to read
 }
 
+// A leader that stops itself under ptrace lives: its parent, which it has made
+// its tracer, is told of the stop in place of an end.
+func TestOverTraced(t *testing.T) {
+	eachLevel(t, func(t *testing.T, start starter) {
+		tr := shell(t, start, `CUTOFF_PROC_TEST_HELPER=traced exec /proc/self/fd/4`)
+		tr.ready(1)
+		for end := time.Now().Add(bound); ; time.Sleep(time.Millisecond) {
+			st, ok := readStat(tr.tree.pid)
+			if ok && st.state == 't' {
+				break
+			}
+			if !ok || time.Now().After(end) {
+				t.Fatalf("the leader is in state %c", st.state)
+			}
+		}
+		if tr.tree.Over() {
+			t.Error("a leader that is traced is over")
+		}
+		tr.tree.Kill()
+	})
+}
+
 func TestStopIsPolite(t *testing.T) {
 	eachLevel(t, func(t *testing.T, start starter) {
 		// Stopped leaders must hear it too.
