@@ -32,7 +32,7 @@ func openCgroups() (*cgroupParent, error) {
 	if err != nil {
 		return nil, err
 	}
-	removeAbandoned(base)
+	removeAbandoned(base, destroyCgroup)
 	for range 3 {
 		c, err := makeOwn(base)
 		if errors.Is(err, errTaken) {
@@ -100,7 +100,7 @@ func (c *cgroupParent) try() error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
-	defer func() { _ = removeCgroup(dir) }() // best effort: destroyOwn takes what is left
+	defer func() { _ = removeCgroup(dir) }() // best effort: the keeper takes what is left
 	f, err := os.Open(dir)
 	if err != nil {
 		return err
@@ -115,11 +115,11 @@ func (c *cgroupParent) try() error {
 	return (&cgroupHold{dir: dir}).emptied()
 }
 
-// removeAbandoned kills and removes what programs left behind that were killed
-// together with their keepers, in the cgroup that we are in. Other cgroups are
+// removeAbandoned has remove take away the cgroups that programs left behind
+// which were killed together with their keepers, in the cgroup that we are in. Other cgroups are
 // not searched: whoever made one for a program (a service manager, a session)
 // ends what is in it, and what another program does there is not ours to judge.
-func removeAbandoned(base string) {
+func removeAbandoned(base string, remove func(dir string)) {
 	ents, err := os.ReadDir(base)
 	if err != nil {
 		return
@@ -134,8 +134,18 @@ func removeAbandoned(base string) {
 		if err != nil {
 			continue // its owner lives, or it is another user's
 		}
-		destroyCgroup(dir)
+		remove(dir)
 		lock.Close()
+	}
+}
+
+// untilGone calls remove until there is no such directory any more.
+func untilGone(dir string, remove func(dir string)) {
+	for end := time.Now().Add(clearBound); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		remove(dir)
+		if _, err := os.Stat(dir); err != nil {
+			return
+		}
 	}
 }
 

@@ -307,7 +307,7 @@ func TestMemoryAbandoned(t *testing.T) {
 		}
 	}
 	t.Cleanup(func() { _ = removeCgroup(dead) })
-	memoryV1.removeAbandoned(base)
+	removeAbandoned(base, rmdirAll)
 	if _, err := os.Stat(dead); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%s: %v", dead, err)
 	}

@@ -8,7 +8,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,31 +15,8 @@ import (
 // Where the program's own cgroups of the v1 hierarchies are made, and how they
 // are removed again, also when the program was killed.
 
-// removeAbandoned removes what programs left behind that were killed together
-// with their keepers. It kills nobody: whoever is still in such a cgroup keeps
-// it.
-func (h *hierarchyV1) removeAbandoned(base string) {
-	ents, err := os.ReadDir(base)
-	if err != nil {
-		return
-	}
-	end := time.Now().Add(time.Second)
-	for _, e := range ents {
-		if !e.IsDir() || !ownName.MatchString(e.Name()) || time.Now().After(end) {
-			continue
-		}
-		dir := path.Join(base, e.Name())
-		lock, err := lockDir(dir)
-		if err != nil {
-			continue // its owner lives, or it is another user's
-		}
-		rmdirAll(dir)
-		lock.Close()
-	}
-}
-
 // rmdirAll removes a program's cgroup with the trees' in it, as far as they are
-// empty now.
+// empty now. It kills nobody: whoever is still in such a cgroup keeps it.
 func rmdirAll(dir string) {
 	_ = walkCgroup(dir, unix.Rmdir) // best effort
 }
@@ -52,13 +28,7 @@ func (h *hierarchyV1) removeAbsent(name string) {
 	if err != nil {
 		return
 	}
-	dir := path.Join(base, name)
-	for end := time.Now().Add(clearBound); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		rmdirAll(dir)
-		if _, err := os.Stat(dir); err != nil {
-			return
-		}
-	}
+	untilGone(path.Join(base, name), rmdirAll)
 }
 
 // ownID is the name of a program's cgroup as the keeper is told: two numbers

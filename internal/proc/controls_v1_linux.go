@@ -49,7 +49,7 @@ func (h *hierarchyV1) open() (*cgroupParent, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.removeAbandoned(base)
+	removeAbandoned(base, rmdirAll)
 	c, err := makeOwn(base)
 	for range 2 {
 		if errors.Is(err, errTaken) {

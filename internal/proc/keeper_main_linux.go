@@ -57,7 +57,7 @@ func keep(what string) {
 		awaitEnd(string(dir), program, told)
 	}
 	if len(dir) > 0 {
-		destroyOwn(string(dir))
+		untilGone(string(dir), destroyCgroup)
 	}
 	if told.swept {
 		awaitExecs()
@@ -180,16 +180,6 @@ func awaitExecs() {
 			if n, err := unix.Read(keeperPipe, b[:]); n <= 0 && err != unix.EINTR {
 				return
 			}
-		}
-	}
-}
-
-// destroyOwn kills what is in the program's cgroup and removes it.
-func destroyOwn(dir string) {
-	for end := time.Now().Add(clearBound); time.Now().Before(end); time.Sleep(time.Millisecond) {
-		destroyCgroup(dir)
-		if _, err := os.Stat(dir); err != nil {
-			return
 		}
 	}
 }
