@@ -32,10 +32,7 @@ func statesText(states []batch.CommandState, now time.Time) string {
 			fmt.Fprintf(&b, "and %s more\n", progress.Count(int64(len(states)-mostStates)))
 			break
 		}
-		spent := progress.Duration(now.Sub(s.Started))
-		if t := s.Attempt.Limits.Timeout; t > 0 {
-			spent += " of " + progress.Duration(t)
-		}
+		spent := progress.Spent(now.Sub(s.Started), s.Attempt.Limits.Timeout)
 		fmt.Fprintf(&b, "%s, for %s\n", progress.OneLine(s.Attempt.Task.ID, 200), spent)
 		for line := range strings.Lines(s.Tree) {
 			b.WriteString(progress.OneLine(strings.TrimSuffix(line, "\n"), 300) + "\n")

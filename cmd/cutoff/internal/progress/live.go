@@ -100,10 +100,7 @@ func (v *View) tally(now time.Time) string {
 // row is an attempt that runs, with a bar towards its cutoff.
 func (v *View) row(r running, now time.Time, columns, names int) string {
 	took := now.Sub(r.since)
-	spent := Duration(took)
-	if r.timeout > 0 {
-		spent += " of " + Duration(r.timeout)
-	}
+	spent := Spent(took, r.timeout)
 	name := runewidth.FillRight(runewidth.Truncate(r.id, names, "…"), names)
 	room := columns - 2 - names - 1 - 1 - len(spent)
 	if r.timeout == 0 || room < leastBar {

@@ -255,11 +255,7 @@ func (v *View) status() string {
 		return b.String()
 	}
 	longest := v.longest(1)[0]
-	fmt.Fprintf(&b, ", %d running, longest %s", len(v.running), Duration(now.Sub(longest.since)))
-	if longest.timeout > 0 {
-		b.WriteString(" of " + Duration(longest.timeout))
-	}
-	b.WriteString(": " + longest.id)
+	fmt.Fprintf(&b, ", %d running, longest %s: %s", len(v.running), Spent(now.Sub(longest.since), longest.timeout), longest.id)
 	return b.String()
 }
 

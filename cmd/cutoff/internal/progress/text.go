@@ -52,6 +52,15 @@ func Duration(d time.Duration) string {
 	return fmt.Sprintf("%d d %d h", d/(24*time.Hour), d%(24*time.Hour)/time.Hour)
 }
 
+// Spent writes how long something has run, and of what limit if it has one:
+// 4.55 s of 6.00 s.
+func Spent(took, limit time.Duration) string {
+	if limit == 0 {
+		return Duration(took)
+	}
+	return Duration(took) + " of " + Duration(limit)
+}
+
 // OneLine makes a text of the user's fit for a line of its own: what is not
 // printable, and could do something to a terminal, is escaped, and what is
 // longer than limit runes is cut.
