@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -213,11 +214,14 @@ func (l *memoryLimit) count() {
 	l.seen = n
 }
 
-// do is for the launcher, or the worker.
+// do is for the launcher, or the worker. A raw system call: see execution.
 func (h handover) do() error {
-	defer h.file.Close()
-	_, err := h.file.WriteString(h.text)
-	return err
+	text := []byte(h.text)
+	_, _, errno := unix.RawSyscall(unix.SYS_WRITE, h.file.Fd(), uintptr(unsafe.Pointer(&text[0])), uintptr(len(text)))
+	if errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // parseHandovers reads what Spec.ordered writes: "[FD:TEXT:RESOURCE,…]". Who
@@ -237,6 +241,7 @@ func parseHandovers(list string) (all []handover, err error) {
 		if !isCgroupFile(int(fd)) {
 			return nil, unix.EBADF
 		}
+		unix.CloseOnExec(int(fd))
 		all = append(all, handover{os.NewFile(fd, "cgroup"), count(n), what})
 	}
 	return all, nil

@@ -7,12 +7,14 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -215,8 +217,42 @@ func becomeCommand(what string) {
 			signal.Ignore(sig)
 		}
 	}
-	report := takeOrdered(launchVar, f[:orderFields]) // last: see Resources.take
-	failLaunch(report, resourceNone, syscall.Exec(f[orderFields+1], os.Args, os.Environ()))
+	o := readOrder(launchVar, f[:orderFields])
+	command := prepareExec(f[orderFields+1])
+	o.carryOut()
+	failLaunch(o.report, resourceNone, command.exec())
+}
+
+// execution is one that is prepared: exec is a single raw system call.
+//
+// Under a limit of processes the Go runtime could start no further thread, and
+// would end this process instead. So none is to be started between the limit
+// and the execution: there is one processor, which no raw system call gives
+// away, and nothing is called in between that asks whether to give it away, as
+// the start of a function does that is not marked nosplit.
+type execution struct {
+	path       *byte
+	argv, envv []*byte
+}
+
+func prepareExec(path string) execution {
+	p, err := syscall.BytePtrFromString(path)
+	argv, err2 := syscall.SlicePtrFromStrings(os.Args)
+	envv, err3 := syscall.SlicePtrFromStrings(os.Environ())
+	if errors.Join(err, err2, err3) != nil {
+		refuse(launchVar)
+	}
+	_ = syscall.Exec("", nil, nil) // puts the limit of open files back to what it was before the runtime raised it
+	debug.SetGCPercent(-1)
+	runtime.GOMAXPROCS(1)
+	return execution{p, argv, envv}
+}
+
+//go:nosplit
+func (e execution) exec() error {
+	_, _, errno := unix.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(e.path)),
+		uintptr(unsafe.Pointer(&e.argv[0])), uintptr(unsafe.Pointer(&e.envv[0])))
+	return errno
 }
 
 // takeResources is for a worker, which goes on to its main.
@@ -225,18 +261,27 @@ func takeResources(what string) {
 	if len(f) != orderFields {
 		refuse(resourcesVar)
 	}
-	unix.Close(takeOrdered(resourcesVar, f))
+	o := readOrder(resourcesVar, f)
+	o.carryOut()
+	closeHandovers(o.writes)
+	unix.Close(o.report)
 	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
 		runtime.SetDefaultGOMAXPROCS() // there may be fewer processors now
 	}
 }
 
-// orderFields is how many fields of an order takeOrdered gets.
+// order is what a launcher or a worker is to do first.
+type order struct {
+	report    int // the descriptor to report on
+	writes    []handover
+	resources Resources
+}
+
+// orderFields is how many fields readOrder gets.
 const orderFields = 2 + resourceFields
 
-// takeOrdered does what the variable orders, and returns the descriptor to
-// report on.
-func takeOrdered(name string, fields []string) (report int) {
+// readOrder reads the order of the variable, which it takes away.
+func readOrder(name string, fields []string) order {
 	report, err := strconv.Atoi(fields[0])
 	writes, err2 := parseHandovers(fields[1])
 	r, err3 := parseResources(fields[2:])
@@ -245,16 +290,25 @@ func takeOrdered(name string, fields []string) (report int) {
 	}
 	unix.CloseOnExec(report)
 	_ = os.Unsetenv(name)
-	if what, err := r.take(); err != nil {
-		failLaunch(report, what, err)
+	return order{report, writes, r}
+}
+
+// carryOut does what is ordered. The limit of processes comes last, in one of
+// two forms: see execution.
+func (o order) carryOut() {
+	if what, err := o.resources.take(); err != nil {
+		failLaunch(o.report, what, err)
 	}
-	for _, h := range writes {
-		err := h.do()
-		if err != nil && h.what != resourceNone {
-			failLaunch(report, h.what, err)
+	for _, h := range o.writes {
+		if err := h.do(); err != nil && h.what != resourceNone {
+			failLaunch(o.report, h.what, err)
 		}
 	}
-	return report
+	if n := o.resources.Processes; n > 0 {
+		if err := setLimit(unix.RLIMIT_NPROC, n); err != nil {
+			failLaunch(o.report, resourceProcesses, err)
+		}
+	}
 }
 
 // failLaunch reports what failed and ends the process.

@@ -119,8 +119,7 @@ func (e *resourceError) Is(target error) bool {
 	return target == fs.ErrPermission && errors.Is(e.errno, target)
 }
 
-// take sets the resources for this process. The limits come last: with them
-// the Go runtime might get no further thread.
+// take sets the resources for this process, but for the limit of processes.
 func (r Resources) take() (resource, error) {
 	if r.Nice != 0 {
 		if err := takeNice(r.Nice); err != nil {
@@ -140,18 +139,21 @@ func (r Resources) take() (resource, error) {
 	}{
 		{resourceCore, unix.RLIMIT_CORE, r.NoCore, 0},
 		{resourceFiles, unix.RLIMIT_NOFILE, r.NoFile > 0, r.NoFile},
-		{resourceProcesses, unix.RLIMIT_NPROC, r.Processes > 0, r.Processes},
 	} {
 		if !l.want {
 			continue
 		}
-		// Of syscall: it remembers that the limit of files is not to be put
-		// back to what it was before the runtime raised it.
-		if err := syscall.Setrlimit(l.which, &syscall.Rlimit{Cur: uint64(l.n), Max: uint64(l.n)}); err != nil {
+		if err := setLimit(l.which, l.n); err != nil {
 			return l.resource, err
 		}
 	}
 	return 0, nil
+}
+
+// setLimit is by way of syscall: it remembers that a worker's commands are not
+// to get the limit of files that was there before the runtime raised it.
+func setLimit(which int, n int64) error {
+	return syscall.Setrlimit(which, &syscall.Rlimit{Cur: uint64(n), Max: uint64(n)})
 }
 
 // takeNice adds to the niceness of all threads.

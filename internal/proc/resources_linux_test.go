@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -273,6 +274,48 @@ func TestProcessesBind(t *testing.T) {
 		}
 	})
 }
+
+// TestProcessesOfLauncher: the limit is the command's. The launcher's threads
+// are in the cgroup when it takes it, and a Go runtime that cannot have one
+// more dies.
+func TestProcessesOfLauncher(t *testing.T) {
+	if !processesByCgroup() {
+		t.Skip("no cgroup counts processes here")
+	}
+	eachLevel(t, func(t *testing.T, start starter) {
+		env := append(os.Environ(), threadsVar+"=1")
+		s := Spec{Path: "/bin/true", Args: []string{"true"}, Env: env, Resources: Resources{Processes: 1}}
+		if refusesProcesses(t, start, s) {
+			return
+		}
+		var all sync.WaitGroup
+		for range 16 {
+			all.Go(func() {
+				for range 8 {
+					startReading(t, start, s)
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+// threadsVar has a launcher start threads for as long as it lives, from its
+// initialization on.
+const threadsVar = "CUTOFF_TEST_THREADS"
+
+var _ = func() (none struct{}) {
+	if os.Getenv(threadsVar) == "" || os.Getenv(launchVar) == "" || os.Getenv(namespaceVar) != "" {
+		return
+	}
+	var thread func()
+	thread = func() {
+		runtime.LockOSThread() // ends with the goroutine
+		go thread()
+	}
+	go thread()
+	return
+}()
 
 // refusesProcesses reports whether the level rightly refuses the limit: cgroup
 // v2 counts processes at its own level alone, and RLIMIT_NPROC does not bind
