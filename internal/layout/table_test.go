@@ -37,7 +37,7 @@ internal/faults:
 cmd/cutoff/internal/advise:    cutoff journal
 cmd/cutoff/internal/report:    cutoff journal cmd/cutoff/internal/advise golang.org/x/image
 cmd/cutoff/internal/progress:  cutoff batch github.com/mattn/go-runewidth
-cmd/cutoff/internal/hostile:
+cmd/cutoff/internal/hostile:   internal/proc
 cmd/cutoff/internal/doctor:    internal/proc cutoff cmd/cutoff/internal/hostile golang.org/x/sys
 cmd/cutoff/internal/cli:       internal/deadline internal/proc internal/outcome cutoff journal batch
                                cmd/cutoff/internal/report cmd/cutoff/internal/progress

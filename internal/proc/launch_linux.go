@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -243,7 +242,6 @@ func prepareExec(path string) execution {
 		refuse(launchVar)
 	}
 	_ = syscall.Exec("", nil, nil) // puts the limit of open files back to what it was before the runtime raised it
-	debug.SetGCPercent(-1)
 	runtime.GOMAXPROCS(1)
 	return execution{p, argv, envv}
 }

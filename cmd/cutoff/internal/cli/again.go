@@ -169,7 +169,7 @@ func recordedBy(path string, h *journal.Header) (*recorded, error) {
 		if err := oneJournal(cmd, args); err != nil {
 			return nil, badHeader(path, err)
 		}
-		return o.recorded(args[0])
+		return o.recorded(cmd, args[0])
 	}
 	return nil, usagef("%s was not written by 'cutoff batch' but by %q: only that program knows its tasks", path, h.Argv)
 }

@@ -21,9 +21,10 @@ import (
 const rerunLong = `Run those tasks of a batch again that ended in a certain way, under other limits.
 
 The command line and the directory are those of the batch, from its journal;
-the limits given here take the place of the batch's and of the tasks' own. The
-input is read again: lines that came from standard input have to be given
-again. Tasks are told by what they run and their input, not by their number.
+the limits given here take the place of the batch's and of the tasks' own, and
+--retries with what belongs to it that of the batch's. The input is read again:
+lines that came from standard input have to be given again. Tasks are told by
+what they run and their input, not by their number.
 
 The records go into a new journal: one journal, one set of rules, one end for
 each task. The old one is only read. 'cutoff resume' goes on with the new one
@@ -40,6 +41,7 @@ type rerunOptions struct {
 	only    []string
 	limits  cutoff.Limits
 	passes  []time.Duration
+	retry   retryFlags
 	jobs    string
 	journal string
 	sync    string
@@ -84,6 +86,8 @@ func rerunCommand(o *rerunOptions) *cobra.Command {
 	f := cmd.Flags()
 	f.StringSliceVar(&o.only, "only", cutOffs(), "run the tasks with these `OUTCOMES` again")
 	addLimitFlags(cmd, &o.limits, &o.passes)
+	addRetryFlags(cmd, &o.retry)
+	f.Lookup("retries").Usage += " (default as in the batch)"
 	f.StringVarP(&o.jobs, "jobs", "j", "", "how many tasks run at a time: `N`, N% of the processors, or +N above their number (default as in the batch)")
 	f.StringVar(&o.journal, "journal", "", "record every task in a new `FILE` (default JOURNAL with .rerun-N in its name)")
 	f.StringVar(&o.sync, "sync", "", "when records are forced to the disk: always, group or off (default as in the batch)")
@@ -102,6 +106,9 @@ func (o *rerunOptions) check(cmd *cobra.Command) error {
 	if _, err := (&paceFlags{jobs: o.jobs}).slots(); err != nil {
 		return err
 	}
+	if err := o.retry.check(cmd); err != nil {
+		return err
+	}
 	if o.sync == "" {
 		return nil
 	}
@@ -111,7 +118,7 @@ func (o *rerunOptions) check(cmd *cobra.Command) error {
 // run is the command.
 func (o *rerunOptions) run(cmd *cobra.Command, path string) error {
 	abs := absolute(path)
-	j, err := o.recorded(abs)
+	j, err := o.recorded(cmd, abs)
 	if err != nil {
 		return err
 	}
@@ -137,7 +144,7 @@ func (o *rerunOptions) run(cmd *cobra.Command, path string) error {
 
 // recorded returns the batch whose journal path is, with the choice among its tasks
 // and the limits that o asks for.
-func (o *rerunOptions) recorded(path string) (*recorded, error) {
+func (o *rerunOptions) recorded(cmd *cobra.Command, path string) (*recorded, error) {
 	h, err := readHeader(path)
 	if err != nil {
 		return nil, err
@@ -158,6 +165,9 @@ func (o *rerunOptions) recorded(path string) (*recorded, error) {
 	j.o.limits = over(j.o.limits, o.limits)
 	if o.limits.Timeout != 0 {
 		j.o.passes = o.passes
+	}
+	if cmd.Flags().Changed("retries") {
+		j.o.retry = o.retry
 	}
 	j.o.dryRun = o.dryRun
 	j.o.results.dir = o.results // that of the batch holds its own

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
+	_ "github.com/cutoff-run/cutoff/internal/proc" // initialized first: this process may be the child's launcher still
 )
 
 // init plays the child if this process was started as one.
