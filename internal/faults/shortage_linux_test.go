@@ -123,18 +123,20 @@ func recovered(pool *cutoff.Pool) {
 // warmThreads gives the runtime the threads that it will want: one that cannot
 // have a thread dies, and that is not what is tested.
 func warmThreads() {
-	var all sync.WaitGroup
-	ready := make(chan struct{})
-	for range 48 {
+	const threads = 48
+	var locked, all sync.WaitGroup
+	locked.Add(threads)
+	end := make(chan struct{})
+	for range threads {
 		all.Go(func() {
 			runtime.LockOSThread()
 			defer runtime.UnlockOSThread()
-			<-ready
+			locked.Done()
+			<-end
 		})
 	}
-	for range 48 {
-		ready <- struct{}{}
-	}
+	locked.Wait() // all at the same time
+	close(end)
 	all.Wait()
 }
 
