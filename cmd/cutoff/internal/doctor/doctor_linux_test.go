@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -254,4 +255,34 @@ func TestHolders(t *testing.T) {
 	if got := holders(pipe); len(got) != 0 {
 		t.Errorf("found %v after its end", got)
 	}
+}
+
+// TestHoldersNotOurs counts while other rounds begin: what this process has
+// forked has all its descriptors until it is another program.
+func TestHoldersNotOurs(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := os.OpenFile(pipe, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	end, all := make(chan struct{}), new(sync.WaitGroup)
+	for range 3 {
+		all.Go(func() {
+			for !closed(end) {
+				_ = exec.Command("true").Run()
+			}
+		})
+	}
+	for range 100 {
+		if found := holders(pipe); len(found) > 0 {
+			t.Errorf("nobody but this process has it open, and there are said to be %v", found)
+			break
+		}
+	}
+	close(end)
+	all.Wait()
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,8 +16,11 @@ import (
 )
 
 // holders lists the living processes, this one left out, that are of the child
-// which reports to the pipe.
+// which reports to the pipe. Meanwhile no other round begins: a process that
+// this one has just forked has our end of the pipe until it executes its tool.
 func holders(pipe string) (pids []int) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	ents, _ := os.ReadDir("/proc")
 	for _, e := range ents {
 		if pid, err := strconv.Atoi(e.Name()); err == nil && pid != os.Getpid() && holds(pid, pipe) {
