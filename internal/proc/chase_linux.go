@@ -41,10 +41,7 @@ func (h *hunter) chase() {
 				continue
 			}
 			idle = time.Now().Add(chaseIdle)
-			_ = signalSure(pid, unix.SIGKILL, func(pid int) bool {
-				m, ok := limitMark(pid)
-				return ok && h.hunted(m)
-			})
+			_ = signalSure(pid, unix.SIGKILL, h.marked)
 		}
 		last = max(last, newest)
 	}
@@ -52,6 +49,12 @@ func (h *hunter) chase() {
 
 // hunted reports whether trees of this mark are to die.
 func (h *hunter) hunted(m mark) bool { return m.program() == h.program && !h.spared[m] }
+
+// marked reports whether the process carries such a mark in its limit.
+func (h *hunter) marked(pid int) bool {
+	m, ok := limitMark(pid)
+	return ok && h.hunted(m)
+}
 
 // limitMark reads the mark in the limit of a process. ok says that there is
 // such a process; one that we may not ask is none of ours.

@@ -21,23 +21,27 @@ func hunt(program uint64, spared map[mark]bool) {
 	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, -20) // where we may: they must not starve us
 	h := hunter{program: program, spared: spared, corpses: map[int]uint64{}}
 	end := time.Now().Add(clearBound)
-	last := time.Now() // when a member was found
-	for clean, looks := 0, 0; clean < 4 && time.Now().Before(end) && (looks < huntLooks || time.Since(last) < huntQuiet); looks++ {
+	last, idle := time.Now(), 0 // when a member was found, and the looks since then
+	for clean, looks := 0, 0; clean < 4 && time.Now().Before(end) && (idle < huntIdle || time.Since(last) < huntQuiet); looks++ {
 		if looks%huntThorough == 0 {
 			h.others = nil
 		}
+		begin := time.Now()
 		found, gone := h.look()
 		if !found && gone == 0 {
 			h.others = nil // the next look is a thorough one
 			found, gone = h.look()
 			time.Sleep(time.Millisecond)
 		}
-		if found {
-			last = time.Now()
+		if idle++; found {
+			last, idle = time.Now(), 0
 		}
 		if clean++; found || gone > 0 {
 			clean = 0
 			h.chase()
+		}
+		if idle > 1 {
+			time.Sleep(min(time.Since(begin), longestIdle)) // the machine is there for others, too
 		}
 	}
 }
@@ -49,8 +53,9 @@ const (
 	huntThorough = 4
 	// huntQuiet ends a hunt that meets nobody, although it cannot be sure: the
 	// machine is busy with what is not ours.
-	huntQuiet = 2 * time.Second
-	huntLooks = 50 // and not before so many
+	huntQuiet   = 2 * time.Second
+	huntIdle    = 3 * huntThorough // and not after fewer looks
+	longestIdle = 100 * time.Millisecond
 )
 
 type hunter struct {
@@ -84,7 +89,7 @@ func (h *hunter) look() (found bool, gone int) {
 				gone++
 			}
 		case h.ours(pid):
-			_ = signalSure(pid, unix.SIGSTOP, st.same)
+			h.signal(st, unix.SIGSTOP)
 			members = append(members, st)
 		default:
 			others[pid] = true
@@ -92,15 +97,40 @@ func (h *hunter) look() (found bool, gone int) {
 		all[pid] = st
 	}
 	if h.others == nil { // a thorough look: descendants without a mark as well
-		members = closure(all, members)
+		members = h.withDescendants(all, members)
 	}
 	h.others = others
-	for _, sig := range []syscall.Signal{unix.SIGSTOP, unix.SIGKILL} {
-		for _, m := range members {
-			_ = signalSure(m.pid, sig, m.same) // the next look sees who is left
-		}
+	for _, m := range members {
+		h.signal(m, unix.SIGKILL)
 	}
 	return len(members) > 0, gone
+}
+
+// withDescendants adds to members that stand still what descends from them, and
+// stops it too.
+func (h *hunter) withDescendants(all map[int]stat, members []stat) []stat {
+	still := map[int]bool{}
+	for _, m := range members {
+		still[m.pid] = true
+	}
+	members = closure(all, members)
+	for _, m := range members {
+		if !still[m.pid] {
+			h.signal(m, unix.SIGSTOP)
+		}
+	}
+	return members
+}
+
+// signal signals a member; the next look sees who is left. Where there is a
+// mark, to ask for it is much faster than to read the process's entry again,
+// and a thousand members have to be gone within a second.
+func (h *hunter) signal(m stat, sig syscall.Signal) {
+	sure := m.same
+	if h.marked(m.pid) {
+		sure = h.marked
+	}
+	_ = signalSure(m.pid, sig, sure)
 }
 
 // ours reports whether the process belongs to a tree that is to be ended.
