@@ -243,7 +243,18 @@ func prepareExec(path string) execution {
 	}
 	_ = syscall.Exec("", nil, nil) // puts the limit of open files back to what it was before the runtime raised it
 	runtime.GOMAXPROCS(1)
+	if !signal.Ignored(unix.SIGURG) {
+		noAsyncPreemption()
+	}
 	return execution{p, argv, envv}
+}
+
+// noAsyncPreemption gives the signal by which the runtime preempts goroutines
+// anywhere its default action, which is none. The command gets it so anyway.
+func noAsyncPreemption() {
+	var byDefault [16]uint64 // a struct sigaction of the kernel, and more
+	const setSize = 8
+	_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGURG), uintptr(unsafe.Pointer(&byDefault)), 0, setSize, 0, 0) // best effort
 }
 
 //go:nosplit

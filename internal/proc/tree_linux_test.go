@@ -491,7 +491,11 @@ func TestSignalsAreInherited(t *testing.T) {
 		return sets
 	}
 	eachLevel(t, func(t *testing.T, start starter) {
-		defer signal.Reset(unix.SIGUSR2)
+		defer func() { // Reset does not end an Ignore
+			c := make(chan os.Signal, 1)
+			signal.Notify(c, unix.SIGUSR2)
+			signal.Stop(c)
+		}()
 		for _, ignored := range []os.Signal{nil, unix.SIGUSR2} {
 			if ignored != nil {
 				signal.Ignore(ignored)
