@@ -120,10 +120,13 @@ func TestOverTraced(t *testing.T) {
 				t.Fatalf("the leader is in state %c", st.state)
 			}
 		}
-		if tr.tree.Over() {
+		if tr.tree.reap() || tr.tree.Over() { // as if woken for nothing
 			t.Error("a leader that is traced is over")
 		}
 		tr.tree.Kill()
+		if st := tr.ended(); st.Signal != syscall.SIGKILL {
+			t.Errorf("it ended with %v", st)
+		}
 	})
 }
 

@@ -30,7 +30,7 @@ func (t *Tree) watchPidfd(pidfd int) bool {
 	}
 	go func() {
 		defer f.Close()
-		if err := raw.Read(func(uintptr) bool { return t.reap(unix.WNOHANG) }); err != nil {
+		if err := raw.Read(func(uintptr) bool { return t.reap() }); err != nil {
 			t.waitBlocking(nil)
 		}
 	}()
@@ -65,11 +65,7 @@ func (t *Tree) waitBlocking(onStop func(syscall.Signal)) {
 		if err == unix.EINTR {
 			continue
 		}
-		if onStop == nil {
-			t.reap(0)
-			return
-		}
-		if t.reapOrTell(onStop) {
+		if onStop == nil && t.reap() || onStop != nil && t.reapOrTell(onStop) {
 			return
 		}
 	}
@@ -96,12 +92,13 @@ func (t *Tree) reapOrTell(onStop func(syscall.Signal)) bool {
 	return false
 }
 
-// reap takes the leader's end if it has come and reports whether it did.
-func (t *Tree) reap(flags int) bool {
+// reap takes the leader's end if it has come and reports whether it did. A stop
+// under ptrace, which may come in its place (see isZombie), is none.
+func (t *Tree) reap() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	ws, ru, pid := t.wait4(flags)
-	if pid == 0 {
+	ws, ru, pid := t.wait4(unix.WNOHANG)
+	if pid == 0 || pid == t.pid && ws.Stopped() {
 		return false
 	}
 	t.finish(pid, ws, ru)
