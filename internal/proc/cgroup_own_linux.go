@@ -116,9 +116,10 @@ func (c *cgroupParent) try() error {
 }
 
 // removeAbandoned has remove take away the cgroups that programs left behind
-// which were killed together with their keepers, in the cgroup that we are in. Other cgroups are
-// not searched: whoever made one for a program (a service manager, a session)
-// ends what is in it, and what another program does there is not ours to judge.
+// which were killed together with their keepers, in the cgroup that we are in.
+// Other cgroups are not searched: whoever made one for a program (a service
+// manager, a session) ends what is in it, and what another program does there is
+// not ours to judge.
 func removeAbandoned(base string, remove func(dir string)) {
 	ents, err := os.ReadDir(base)
 	if err != nil {

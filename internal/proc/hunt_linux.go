@@ -126,11 +126,7 @@ func (h *hunter) withDescendants(all map[int]stat, members []stat) []stat {
 // mark, to ask for it is much faster than to read the process's entry again,
 // and a thousand members have to be gone within a second.
 func (h *hunter) signal(m stat, sig syscall.Signal) {
-	sure := m.same
-	if h.marked(m.pid) {
-		sure = h.marked
-	}
-	_ = signalSure(m.pid, sig, sure)
+	_ = signalSure(m.pid, sig, func(pid int) bool { return h.marked(pid) || m.same(pid) })
 }
 
 // ours reports whether the process belongs to a tree that is to be ended.

@@ -120,7 +120,7 @@ func TestOverTraced(t *testing.T) {
 				t.Fatalf("the leader is in state %c", st.state)
 			}
 		}
-		if tr.tree.reap() || tr.tree.Over() { // as if woken for nothing
+		if tr.tree.reap(nil) || tr.tree.Over() { // as if woken for nothing
 			t.Error("a leader that is traced is over")
 		}
 		tr.tree.Kill()

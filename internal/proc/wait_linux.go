@@ -30,7 +30,7 @@ func (t *Tree) watchPidfd(pidfd int) bool {
 	}
 	go func() {
 		defer f.Close()
-		if err := raw.Read(func(uintptr) bool { return t.reap() }); err != nil {
+		if err := raw.Read(func(uintptr) bool { return t.reap(nil) }); err != nil {
 			t.waitBlocking(nil)
 		}
 	}()
@@ -65,44 +65,36 @@ func (t *Tree) waitBlocking(onStop func(syscall.Signal)) {
 		if err == unix.EINTR {
 			continue
 		}
-		if onStop == nil && t.reap() || onStop != nil && t.reapOrTell(onStop) {
+		if t.reap(onStop) {
 			return
 		}
 	}
 }
 
-// reapOrTell consumes one event of the leader and reports whether it was its
-// end.
-func (t *Tree) reapOrTell(onStop func(syscall.Signal)) bool {
+// reap takes one event of the leader, if there is one, and reports whether it
+// was its end. Stops and continuations are told to onStop, if it is not nil. A
+// stop under ptrace comes without being asked for: see isZombie.
+func (t *Tree) reap(onStop func(syscall.Signal)) bool {
+	flags := unix.WNOHANG
+	if onStop != nil {
+		flags |= unix.WUNTRACED | unix.WCONTINUED
+	}
 	t.mu.Lock()
-	ws, ru, pid := t.wait4(unix.WNOHANG | unix.WUNTRACED | unix.WCONTINUED)
+	ws, ru, pid := t.wait4(flags)
 	stopped, continued := pid == t.pid && ws.Stopped(), pid == t.pid && ws.Continued()
-	if !stopped && !continued && pid != 0 {
+	ended := pid != 0 && !stopped && !continued
+	if ended {
 		t.finish(pid, ws, ru)
-		t.mu.Unlock()
-		return true
 	}
 	t.mu.Unlock()
 	switch {
+	case onStop == nil:
 	case stopped:
 		onStop(ws.StopSignal())
 	case continued:
 		onStop(syscall.SIGCONT)
 	}
-	return false
-}
-
-// reap takes the leader's end if it has come and reports whether it did. A stop
-// under ptrace, which may come in its place (see isZombie), is none.
-func (t *Tree) reap() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	ws, ru, pid := t.wait4(unix.WNOHANG)
-	if pid == 0 || pid == t.pid && ws.Stopped() {
-		return false
-	}
-	t.finish(pid, ws, ru)
-	return true
+	return ended
 }
 
 // wait4 returns pid 0 if there is nothing to be had yet, and -1 if the leader
