@@ -49,8 +49,18 @@ func (f *Func[In, Out]) Start(ctx context.Context, pool *Pool, in In) (*Call[Out
 	return c, nil
 }
 
-// prepare checks all that can be checked before the call waits for a worker.
+// prepare checks all that can be checked before the call waits for a worker, and
+// has the pool know of it.
 func (f *Func[In, Out]) prepare(ctx context.Context, pool *Pool, in In) (*invocation, error) {
+	c, err := f.build(ctx, pool, in)
+	if err == nil {
+		err = pool.e.enter(c)
+	}
+	return c, err
+}
+
+// build makes a call that the pool does not know of yet.
+func (f *Func[In, Out]) build(ctx context.Context, pool *Pool, in In) (*invocation, error) {
 	if pool == nil || pool.e == nil {
 		return nil, fmt.Errorf("cutoff: call of %q on a nil Pool: build one with NewPool", f.f.name)
 	}
@@ -63,9 +73,6 @@ func (f *Func[In, Out]) prepare(ctx context.Context, pool *Pool, in In) (*invoca
 	}
 	c := newInvocation()
 	c.e, c.f, c.in, c.limits, c.ctx = pool.e, f.f, b, pool.limits, ctx
-	if err := pool.e.enter(c); err != nil {
-		return nil, err
-	}
 	return c, nil
 }
 

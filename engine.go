@@ -26,6 +26,7 @@ type engine struct {
 	phase    phase
 	idle     []*member // warm workers; the last one served last
 	members  int       // all workers that have started and are not being ended
+	paged    bool      // the last one has a page, so that calls may come in rows
 	starting int
 	busy     int
 	waiting  []*waiter // calls, in the order they came
@@ -130,16 +131,24 @@ func (e *engine) acquire(ctx context.Context) (*member, error) {
 	return nil, context.Cause(ctx)
 }
 
-// release takes a worker back after a call.
-func (e *engine) release(m *member, fate fate) {
+// release takes a worker back after some calls.
+func (e *engine) release(m *member, calls int, fate fate) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	m.calls++
+	m.calls += calls
 	if e.opts.MaxCalls > 0 && m.calls >= e.opts.MaxCalls {
 		fate = max(fate, recycle)
 	}
 	e.takeBack(m, fate)
 	e.settle()
+}
+
+// callsLeft is how many calls the worker, which is taken, may still get, at most n.
+func (e *engine) callsLeft(m *member, n int) int {
+	if e.opts.MaxCalls > 0 {
+		return min(n, e.opts.MaxCalls-m.calls)
+	}
+	return n
 }
 
 // takeBack ends a worker's being busy. One that died since its call ended is
@@ -175,6 +184,7 @@ const (
 func (e *engine) join(m *member) {
 	e.stats.Started++
 	e.members++
+	e.paged = m.HasPage()
 	e.failing = false
 	e.tasks.Go(func() { e.watch(m) })
 	e.rest(m)
@@ -342,31 +352,49 @@ func (e *engine) killAll() {
 	}
 }
 
-// enter takes a call in; leave lets it go. In between Close waits for it and
-// Kill ends it.
-func (e *engine) enter(c *invocation) error {
+// enter takes calls in; leave lets them go. In between Close waits for them and
+// Kill ends them.
+func (e *engine) enter(cs ...*invocation) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.phase != open {
 		return ErrPoolClosed
 	}
-	e.numbers++
-	c.number = e.numbers
-	e.running[c] = struct{}{}
+	for _, c := range cs {
+		e.numbers++
+		c.number = e.numbers
+		e.running[c] = struct{}{}
+	}
 	return nil
 }
 
-func (e *engine) leave(c *invocation) {
-	e.event(Event{Kind: CallEnded, PID: c.result.PID, Func: c.f.name, Call: c.number, Result: &c.result, Err: c.err})
+func (e *engine) leave(cs ...*invocation) {
+	if e.heard() {
+		for _, c := range cs {
+			e.event(Event{Kind: CallEnded, PID: c.result.PID, Func: c.f.name, Call: c.number, Result: &c.result, Err: c.err})
+		}
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	delete(e.running, c)
-	e.stats.Calls++
-	switch o := c.result.Outcome; {
-	case o.CutOff():
-		e.stats.CutOff++
-	case o == Crashed:
-		e.stats.Crashed++
+	for _, c := range cs {
+		delete(e.running, c)
+		e.stats.Calls++
+		switch o := c.result.Outcome; {
+		case o.CutOff():
+			e.stats.CutOff++
+		case o == Crashed:
+			e.stats.Crashed++
+		}
+	}
+	e.settle()
+}
+
+// withdraw lets calls go that have not begun.
+func (e *engine) withdraw(cs []*invocation) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, c := range cs {
+		delete(e.running, c)
 	}
 	e.settle()
 }

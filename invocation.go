@@ -57,24 +57,9 @@ func (c *invocation) run() {
 			return
 		}
 		c.pid.Store(int64(m.PID()))
-		call := worker.Call{
-			Func: c.f.name, In: c.in,
-			Timeout: c.limits.Timeout, Grace: c.limits.Grace, Idle: c.limits.Idle,
-			CPU: c.limits.CPU, Memory: c.limits.Memory, Full: m.limitOutput(c.limits.Output),
-			Stop: c.ctx.Done(), Kill: c.kill,
-		}
-		if c.e.heard() {
-			call.Started, call.Beat = c.started, c.beat
-		}
-		end := m.Do(call)
-		if c.e.opts.Leftovers == LeaveLeftovers {
-			end.Meter.Processes = 0
-		}
+		end := m.Do(c.call(m.limitOutput(c.limits.Output)))
 		c.printed = m.unlimitOutput(c.limits.Output)
-		c.e.release(m, c.e.judge(end))
-		if end.Meter.Processes > 0 {
-			m.Kill() // the worker is to be replaced: they are not to live as long as it
-		}
+		c.e.handBack(m, 1, &end)
 		if end.Started.IsZero() && !end.Canceled && try < dispatches {
 			c.pid.Store(0)
 			continue
@@ -82,6 +67,20 @@ func (c *invocation) run() {
 		c.conclude(m, end)
 		return
 	}
+}
+
+// call is what a worker is told. full is closed when it has written too much.
+func (c *invocation) call(full <-chan struct{}) worker.Call {
+	call := worker.Call{
+		Func: c.f.name, In: c.in,
+		Timeout: c.limits.Timeout, Grace: c.limits.Grace, Idle: c.limits.Idle,
+		CPU: c.limits.CPU, Memory: c.limits.Memory, Full: full,
+		Stop: c.ctx.Done(), Kill: c.kill,
+	}
+	if c.e.opts.OnEvent != nil {
+		call.Started, call.Beat = c.started, c.beat
+	}
+	return call
 }
 
 func (c *invocation) acquire() (*member, error) {
@@ -107,6 +106,18 @@ func (c *invocation) neverStarted(err error) {
 	c.err = err
 	if c.ctx.Err() != nil || errors.Is(err, ErrPoolClosed) {
 		c.err = &CanceledError{Cause: err, Result: c.result}
+	}
+}
+
+// handBack gives a worker back after some calls, of which this is how the last
+// ended.
+func (e *engine) handBack(m *member, calls int, end *worker.Ending) {
+	if e.opts.Leftovers == LeaveLeftovers {
+		end.Meter.Processes = 0
+	}
+	e.release(m, calls, e.judge(*end))
+	if end.Meter.Processes > 0 {
+		m.Kill() // the worker is to be replaced: they are not to live as long as it
 	}
 }
 

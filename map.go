@@ -21,7 +21,11 @@ type Item[In, Out any] struct {
 // Map calls the function for every input and yields the items in the order in
 // which they end. It runs as many calls at once as the pool has workers. The
 // inputs are pulled lazily, from a goroutine of their own, and never more than
-// are about to run, so that memory stays bounded however many there are.
+// are about to run, so that memory stays bounded however many there are: one
+// for each worker and one more. Where calls turn out to take some microseconds
+// only, a worker is sent several at a time, as many as it gets done in 0.1 ms
+// and no more than 128; each still has its own limits and its own outcome, and
+// none waits for one that takes long.
 //
 // One item that fails, crashes or is cut off is an item with an Err; the rest
 // goes on. When ctx is canceled, the calls that run are stopped, no further
@@ -31,16 +35,18 @@ type Item[In, Out any] struct {
 func (f *Func[In, Out]) Map(ctx context.Context, pool *Pool, inputs iter.Seq[In]) iter.Seq[Item[In, Out]] {
 	return func(yield func(Item[In, Out]) bool) {
 		ctx, cancel := context.WithCancel(ctx)
-		m := &mapping[In, Out]{f: f, ctx: ctx, pool: pool}
-		done := m.start(inputs, m.width())
+		m := newMapping(ctx, f, pool)
+		done := m.start(inputs)
 		defer func() { // also if the loop's body panics
 			cancel()
 			for range done {
 			}
 		}()
-		for it := range done {
-			if !yield(it) {
-				return
+		for items := range done {
+			for _, it := range items {
+				if !yield(it) {
+					return
+				}
 			}
 		}
 	}
@@ -56,10 +62,9 @@ const ahead = 16
 func (f *Func[In, Out]) MapOrdered(ctx context.Context, pool *Pool, inputs iter.Seq[In]) iter.Seq[Item[In, Out]] {
 	return func(yield func(Item[In, Out]) bool) {
 		ctx, cancel := context.WithCancel(ctx)
-		m := &mapping[In, Out]{f: f, ctx: ctx, pool: pool}
-		width := m.width()
-		m.tickets = make(chan struct{}, ahead*width)
-		done := m.start(inputs, width)
+		m := newMapping(ctx, f, pool)
+		m.tickets = make(chan struct{}, ahead*m.width)
+		done := m.start(inputs)
 		defer func() {
 			cancel()
 			for range done {
@@ -67,8 +72,10 @@ func (f *Func[In, Out]) MapOrdered(ctx context.Context, pool *Pool, inputs iter.
 		}()
 		waiting := map[int]Item[In, Out]{}
 		next := 0
-		for it := range done {
-			waiting[it.Index] = it
+		for items := range done {
+			for _, it := range items {
+				waiting[it.Index] = it
+			}
 			for it, ok := waiting[next]; ok; it, ok = waiting[next] {
 				delete(waiting, next)
 				next++
@@ -86,53 +93,60 @@ type mapping[In, Out any] struct {
 	f       *Func[In, Out]
 	ctx     context.Context
 	pool    *Pool
+	width   int  // how many calls, or rows of them, run at once
+	rows    bool // calls may come in rows
+	todo    *intake[input[In]]
 	tickets chan struct{} // MapOrdered: one for each input pulled, or about to be, and not yielded
 }
 
-// width is how many calls run at once. A nil pool has an error for each input.
-func (m *mapping[In, Out]) width() int {
-	if m.pool == nil || m.pool.e == nil {
-		return 1
+// input is an input and its place in the sequence.
+type input[In any] struct {
+	index int
+	in    In
+}
+
+func newMapping[In, Out any](ctx context.Context, f *Func[In, Out], pool *Pool) *mapping[In, Out] {
+	m := &mapping[In, Out]{f: f, ctx: ctx, pool: pool, width: 1, todo: newIntake[input[In]]()}
+	if pool != nil && pool.e != nil { // else there is an error for each input
+		m.width, m.rows = pool.e.opts.Workers, pool.e.mayRow(pool.limits)
 	}
-	return m.pool.e.opts.Workers
+	return m
 }
 
 // start pulls the inputs and calls the function on width goroutines. The items
-// arrive on the channel that it returns, which is closed after the last.
-func (m *mapping[In, Out]) start(inputs iter.Seq[In], width int) <-chan Item[In, Out] {
-	todo := make(chan Item[In, Out])
-	done := make(chan Item[In, Out])
+// arrive on the channel that it returns, which is closed after the last. They
+// are to be used before the next are received.
+func (m *mapping[In, Out]) start(inputs iter.Seq[In]) <-chan []Item[In, Out] {
+	done := make(chan []Item[In, Out])
 	go func() {
-		defer close(todo)
-		m.pull(inputs, todo)
+		defer m.todo.end()
+		m.pull(inputs)
 	}()
 	ended := make(chan struct{})
-	for range width {
+	for range m.width {
 		go func() {
 			defer func() { ended <- struct{}{} }()
-			for it := range todo {
-				m.call(&it)
-				done <- it
-			}
+			l := &lane[In, Out]{mapping: m, done: done, size: 1}
+			l.serve()
 		}()
 	}
 	go func() {
 		defer close(done)
-		for range width {
+		for range m.width {
 			<-ended
 		}
 	}()
 	return done
 }
 
-// pull offers the inputs until they end or nobody wants any more.
-func (m *mapping[In, Out]) pull(inputs iter.Seq[In], todo chan<- Item[In, Out]) {
+// pull takes in the inputs until they end or nobody wants any more.
+func (m *mapping[In, Out]) pull(inputs iter.Seq[In]) {
 	if !m.admit() {
 		return
 	}
 	index := 0
 	for in := range inputs {
-		todo <- Item[In, Out]{Index: index, In: in} // what was pulled gets its item
+		m.todo.put(input[In]{index, in}) // what was pulled gets its item
 		index++
 		if !m.admit() {
 			return
@@ -149,16 +163,6 @@ func (m *mapping[In, Out]) admit() bool {
 		case <-m.ctx.Done():
 		}
 	}
+	m.todo.await()
 	return m.ctx.Err() == nil
-}
-
-func (m *mapping[In, Out]) call(it *Item[In, Out]) {
-	c, err := m.f.prepare(m.ctx, m.pool, it.In)
-	if err != nil {
-		it.Err, it.Result = err, notStarted
-		return
-	}
-	c.run()
-	it.Out, it.Err = decodeOut[Out](c)
-	it.Result = c.result
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // sometimes hangs for negative numbers, fails for 13, and squares the others.
@@ -91,6 +92,12 @@ func TestMapOrdered(t *testing.T) {
 	}
 }
 
+// nap takes a while and doubles.
+var nap = Register("nap", func(_ context.Context, n int) (int, error) {
+	time.Sleep(time.Millisecond)
+	return 2 * n, nil
+})
+
 // TestMapIsLazy shows that no more inputs are pulled than are about to run,
 // or, in order, to wait for their turn.
 func TestMapIsLazy(t *testing.T) {
@@ -100,8 +107,10 @@ func TestMapIsLazy(t *testing.T) {
 		run   func(iter.Seq[int]) iter.Seq[Item[int, int]]
 		bound int64
 	}{
-		{"Map", func(s iter.Seq[int]) iter.Seq[Item[int, int]] { return double.Map(ctx(t), p, s) }, 2 + 2 + 1},
-		{"MapOrdered", func(s iter.Seq[int]) iter.Seq[Item[int, int]] { return double.MapOrdered(ctx(t), p, s) }, 2*ahead + 1},
+		{"Map", func(s iter.Seq[int]) iter.Seq[Item[int, int]] { return nap.Map(ctx(t), p, s) }, 2 + 2 + 1},
+		{"Map in rows", func(s iter.Seq[int]) iter.Seq[Item[int, int]] { return double.Map(ctx(t), p, s) }, 3 * 2 * rowMax},
+		{"MapOrdered", func(s iter.Seq[int]) iter.Seq[Item[int, int]] { return nap.MapOrdered(ctx(t), p, s) }, 2*ahead + 1},
+		{"MapOrdered in rows", func(s iter.Seq[int]) iter.Seq[Item[int, int]] { return double.MapOrdered(ctx(t), p, s) }, 2*ahead + 1},
 	} {
 		var pulled, yielded atomic.Int64
 		forever := func(yield func(int) bool) {

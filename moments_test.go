@@ -106,7 +106,7 @@ func TestDeadWhenReleased(t *testing.T) {
 	}
 	m.Kill()
 	<-m.Exited()
-	p.e.release(m, keep)
+	p.e.release(m, 1, keep)
 	p.e.mu.Lock()
 	defer p.e.mu.Unlock()
 	if m.isIdle {

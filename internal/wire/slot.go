@@ -5,21 +5,24 @@ import "encoding/binary"
 // putBound is how large a payload Put takes: beyond it the way hardly counts.
 const putBound = 1<<20 + 1<<10
 
-// Put writes one frame into a slot of memory that the other end reads, and
-// reports whether it fits there or, its payload, into the area. It does not keep
-// the payload.
-func (c *Conn) Put(slot []byte, kind Kind, call uint64, payload ...[]byte) bool {
+// Put writes one frame at the head of a slot of memory that the other end
+// reads. It returns how much of the slot the frame takes, or 0 if it does not
+// fit there or, its payload, into the area. It does not keep the payload.
+func (c *Conn) Put(slot []byte, kind Kind, call uint64, payload ...[]byte) int {
 	size := 0
 	for _, p := range payload {
 		size += len(p)
 	}
+	if len(slot) < headSize {
+		return 0
+	}
 	lent := byte(0)
 	if size > len(slot)-headSize {
 		if size > putBound {
-			return false
+			return 0
 		}
 		if lent = c.lend(kind, size, payload); lent == 0 {
-			return false
+			return 0
 		}
 		payload = nil
 	}
@@ -30,27 +33,30 @@ func (c *Conn) Put(slot []byte, kind Kind, call uint64, payload ...[]byte) bool 
 	for _, p := range payload {
 		b = append(b, p...)
 	}
-	return true
+	return len(b)
 }
 
-// Take copies a frame out of a slot. The other end may write to the slot at any
-// time: nothing is looked at before it has been copied. One goroutine may take.
-func (c *Conn) Take(slot []byte) (Frame, error) {
+// Take copies a frame out of the head of a slot, and returns how much of the
+// slot it takes. The other end may write to the slot at any time: nothing is
+// looked at before it has been copied. One goroutine may take.
+func (c *Conn) Take(slot []byte) (Frame, int, error) {
 	head := &c.taken
-	copy(head[:], slot)
+	if copy(head[:], slot) < headSize {
+		return Frame{}, 0, ErrGarbled
+	}
 	f, size, err := parseHead(head)
 	if err == nil && head[lentAt] != 0 {
 		f.Payload, err = c.borrowed(head, size)
-		return f, err
+		return f, headSize, err
 	}
 	if err != nil || size > len(slot)-headSize {
-		return Frame{}, ErrGarbled
+		return Frame{}, 0, ErrGarbled
 	}
 	f.Payload = append(make([]byte, 0, size), slot[headSize:headSize+size]...)
 	if c.sum(head[:], [][]byte{f.Payload}) != binary.LittleEndian.Uint32(head[sumAt:]) {
-		return Frame{}, ErrGarbled
+		return Frame{}, 0, ErrGarbled
 	}
-	return f, nil
+	return f, headSize + size, nil
 }
 
 // parseHead returns the frame without its payload, and the payload's size.
@@ -62,6 +68,9 @@ func parseHead(head *[headSize]byte) (Frame, int, error) {
 	}
 	return f, int(size), nil
 }
+
+// HeadSize is what a frame takes beside its payload.
+const HeadSize = headSize
 
 // MeterSize is the length of a Meter's encoding.
 const MeterSize = meterSize

@@ -73,13 +73,20 @@ const large = 32 << 10
 
 // Do runs one call to its end: until its reply is there, or the worker is gone.
 func (w *Worker) Do(c Call) Ending {
-	w.calls++
-	a := &w.attempt
-	*a = attempt{w: w, c: c, id: w.calls}
-	if quick := a.quick(); !a.over {
-		a.carryOn(quick)
+	var end [1]Ending
+	if n, _ := w.Begin([]Call{c}, end[:]); n == 0 {
+		return w.Finish()
 	}
-	w.page.trim(len(c.In), len(a.end.Body))
+	return end[0]
+}
+
+// Finish runs the call to its end that Begin has left under way.
+func (w *Worker) Finish() Ending {
+	a := &w.attempt
+	if !a.over {
+		a.carryOn()
+	}
+	w.page.trim(len(a.c.In), len(a.end.Body))
 	end := a.end
 	end.Stalled = a.stall.Total(end.Started, end.Ended, end.Overshoot)
 	*a = attempt{} // an idle worker keeps nothing of its last call alive
@@ -88,11 +95,11 @@ func (w *Worker) Do(c Call) Ending {
 
 // carryOn brings the call to its end over the pipes. The request may have gone
 // another way.
-func (a *attempt) carryOn(requested bool) {
+func (a *attempt) carryOn() {
 	deadline.Watch()
 	defer deadline.Unwatch()
 	now := time.Now()
-	if !requested {
+	if !a.requested {
 		a.posted = now
 	}
 	a.takeUp = now.Add(takeUpBound)
@@ -104,7 +111,7 @@ func (a *attempt) carryOn(requested bool) {
 	a.watch()
 	a.rearm(now)
 	var sent <-chan struct{}
-	if !requested {
+	if !a.requested {
 		sent = a.send()
 	}
 	for !a.over {
@@ -129,15 +136,16 @@ type attempt struct {
 	id  uint64
 	end Ending
 
-	posted   time.Time // before the worker could know of it
-	timer    timer
-	rings    <-chan struct{} // the timer's
-	takeUp   time.Time       // bound for Started
-	lastSign time.Time       // start, beat or report
-	deadline time.Time       // of the limit that fired, or was about to
-	graceEnd time.Time
-	stall    deadline.Stall
-	over     bool
+	posted    time.Time // before the worker could know of it
+	requested bool      // it knows of it already
+	timer     timer
+	rings     <-chan struct{} // the timer's
+	takeUp    time.Time       // bound for Started
+	lastSign  time.Time       // start, beat or report
+	deadline  time.Time       // of the limit that fired, or was about to
+	graceEnd  time.Time
+	stall     deadline.Stall
+	over      bool
 
 	gauge   *proc.Watch // of CPU and Memory; nil: none
 	oom     proc.OOM    // from before the call, if there is no gauge

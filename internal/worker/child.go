@@ -68,6 +68,7 @@ type server struct {
 	epoch  epoch
 	page   *page         // nil: there is none
 	paged  atomic.Uint32 // the number of the page's call that runs; 0: none
+	latest uint64        // the last call that came over the page
 
 	mu      sync.Mutex
 	running uint64

@@ -17,14 +17,23 @@ func (s *server) servePage() {
 		if !s.page.next() {
 			os.Exit(ExitProtocol)
 		}
-		f, err := s.conn.Take(s.page.request)
-		if err != nil || f.Kind != wire.KindCall {
-			os.Exit(ExitProtocol)
+		s.serveCall()
+		for s.page.more {
+			s.serveCall()
 		}
-		s.paged.Store(s.page.number)
-		s.call(f)
-		s.paged.Store(0)
 	}
+}
+
+// serveCall runs the next call of the row. What lies behind the row is older.
+func (s *server) serveCall() {
+	f, err := s.page.takeRequest(s.conn)
+	if err != nil || f.Kind != wire.KindCall || f.Call <= s.latest {
+		os.Exit(ExitProtocol)
+	}
+	s.latest = f.Call
+	s.paged.Store(s.page.number)
+	s.call(f)
+	s.paged.Store(0)
 }
 
 // tookUp tells that the call was taken up.
@@ -44,7 +53,8 @@ func (s *server) deliver(kind wire.Kind, call uint64, m wire.Meter, body []byte)
 		os.Exit(ExitProtocol) // as it would when it wrote there: the next call must not suffer for it
 	}
 	s.meter = m.Append(s.meter[:0])
-	if s.paged.Load() == 0 || !s.page.answer(s.conn, kind, call, s.meter, body) {
+	goOn := kind != wire.KindPanic && m.Goroutines == 0 && m.Processes == 0 // else the worker is to be replaced
+	if s.paged.Load() == 0 || !s.page.answer(s.conn, goOn, kind, call, s.meter, body) {
 		s.send(kind, call, s.meter, body)
 	}
 }

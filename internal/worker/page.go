@@ -26,6 +26,12 @@ import (
 // ways, and both ends know on which. A worker that is killed while it writes
 // its reply has not turned the word.
 //
+// Calls that are very short come in rows, whose requests, and then replies, lie
+// one behind the other. The word is about one of them at a time: from posted the
+// worker also turns it into posted of the next one in the row. So the calls
+// before the one that the word is about have their replies, and those behind it
+// have not begun.
+//
 // The worker may write anything at any time. So the pool copies before it
 // looks, checks whatever it reads, sleeps for a bounded time only, and takes
 // what it cannot understand for the worker's crash.
@@ -37,9 +43,17 @@ type page struct {
 	mem            []byte
 	keep           int    // how much of an area may keep its memory between calls
 	number         uint32 // of the last call, as each end counts for itself
-	served         uint32 // the pool's: the last call that ended, or is sure to have been taken up
 	spin           spinner
-	pipe           openFile // the worker's: where its replies go otherwise
+	at             [2]int // how much of the slot for requests, for replies this end has used in this row
+
+	// The pool's.
+	laid   uint32 // how many requests of the next row, or the last, are in the slot
+	served uint32 // the last call that ended, or is sure to have been taken up
+
+	// The worker's.
+	last uint32   // number of the last call of the row
+	more bool     // the word was turned to the next call of the row
+	pipe openFile // where its replies go otherwise
 }
 
 // header is the head of the memory. Each part has a cache line of its own.
@@ -50,7 +64,8 @@ type header struct {
 	_      [40]byte
 
 	word atomic.Uint32 // see above; both ends sleep on it
-	_    [60]byte
+	row  uint32        // the pool's, written before the word: how many calls are in the row
+	_    [56]byte
 
 	callerSleeps atomic.Uint32 // the caller wants to be woken
 	_            [60]byte
@@ -82,8 +97,13 @@ const (
 
 func turn(number uint32, phase uint32) uint32 { return number*phases + phase }
 
-// after is the number of the call after this one.
-func after(number uint32) uint32 { return (number + 1) % (1 << 30) }
+// after is the number of the nth call after this one.
+func after(number, n uint32) uint32 { return (number + n) % numbers }
+
+// between is how many calls after the first the second is.
+func between(first, second uint32) uint32 { return (second - first) % numbers }
+
+const numbers = 1 << 30
 
 // newPage lays a page over mem, which is pageSize bytes long.
 func newPage(mem []byte) *page {
@@ -98,64 +118,96 @@ func newPage(mem []byte) *page {
 
 // The pool's end.
 
-// post lays a request down and wakes the worker. It reports false if the
-// request does not fit.
-func (p *page) post(c *wire.Conn, call uint64, payload ...[]byte) bool {
-	if !c.Put(p.request, wire.KindCall, call, payload...) {
+// lay puts one more request into the row that is to be posted. It reports false
+// if there is no room for it.
+func (p *page) lay(c *wire.Conn, call uint64, payload ...[]byte) bool {
+	if p.laid == 0 {
+		p.at = [2]int{}
+	}
+	n := c.Put(p.request[p.at[0]:], wire.KindCall, call, payload...)
+	if n == 0 {
 		return false
 	}
-	p.number = after(p.number)
-	p.word.Store(turn(p.number, posted))
-	if p.workerSleeps.Load() != 0 {
-		wakePage(&p.word)
-	}
+	p.at[0] += n
+	p.laid++
 	return true
 }
 
-// await waits until the worker has turned the word, at most d. It may return
-// early.
+// post hands the row over that was laid down.
+func (p *page) post() {
+	p.header.row = p.laid
+	p.word.Store(turn(after(p.number, 1), posted))
+	if p.workerSleeps.Load() != 0 {
+		wakePage(&p.word)
+	}
+}
+
+// await waits until the worker is done with the row or has left the page, at
+// most d. It may return early.
 func (p *page) await(d time.Duration) {
-	now := turn(p.number, posted)
-	turned, looked := p.spin.until(func() bool { return p.word.Load() != now }, d)
+	turned, looked := p.spin.until(func() bool { return p.word.Load()%phases != posted }, d)
 	if turned || looked >= d {
 		return
 	}
 	p.callerSleeps.Store(1)
-	if p.word.Load() == now {
-		sleepPage(&p.word, now, d-looked)
+	for w := p.word.Load(); w%phases == posted && !sleepPage(&p.word, w, d-looked); w = p.word.Load() {
 	}
 	p.callerSleeps.Store(0)
 }
 
-// close ends the call's part at the page, whatever came of it: done if the
-// reply is there, left if the rest comes over the pipes, 0 if what the page
-// says makes no sense. begun says that the worker has taken the call up and
-// what it wrote down then is there; if it has not and the page is left,
-// KindStarted comes over the pipe.
-func (p *page) close() (phase uint32, begun bool) {
-	phase = p.endPhase()
-	t := p.taken.Load()
-	begun = t == p.number
-	if !begun && (phase == done || t != p.served) {
-		return 0, false
+// close ends the row's part at the page, whatever came of it. The first ones of
+// its calls have replied; then there may be one that is under way, which left
+// the page: begun says that the worker has taken it up and what it wrote down
+// then is there; if it has not, KindStarted comes over the pipe. It reports ok
+// as false if what the page says makes no sense.
+func (p *page) close() (replies int, under, begun, ok bool) {
+	first, laid := after(p.number, 1), p.laid
+	p.laid = 0
+	number, phase := p.endPhase(laid)
+	ended := between(first, number)
+	if phase != done && phase != left || ended >= laid {
+		return 0, false, false, false
 	}
-	p.served = p.number
-	return phase, begun
+	before := p.served
+	if ended > 0 {
+		before = after(first, ended-1)
+	}
+	t := p.taken.Load()
+	begun = t == number
+	if !begun && (phase == done || t != before) {
+		return 0, false, false, false
+	}
+	p.number, p.served = number, number
+	if phase == done {
+		return int(ended) + 1, false, false, true
+	}
+	return int(ended), true, begun, true
 }
 
-// endPhase is the word's phase, which nobody turns any more.
-func (p *page) endPhase() uint32 {
-	if p.word.CompareAndSwap(turn(p.number, posted), turn(p.number, left)) {
-		// It may have slept through the request, if what it says of its sleep
-		// is wrong.
-		wakePage(&p.word)
-		return left
+// endPhase is the word, which nobody turns any more. Of a row it moves at most so
+// often.
+func (p *page) endPhase(laid uint32) (number, phase uint32) {
+	w := p.word.Load()
+	for range laid + 1 {
+		if w%phases != posted {
+			break
+		}
+		if p.word.CompareAndSwap(w, w-posted+left) {
+			// It may have slept through the request, if what it says of its sleep
+			// is wrong.
+			wakePage(&p.word)
+			return w / phases, left
+		}
+		w = p.word.Load()
 	}
-	switch w := p.word.Load(); w {
-	case turn(p.number, done), turn(p.number, left):
-		return w % phases
-	}
-	return 0
+	return w / phases, w % phases
+}
+
+// takeReply copies the next reply of the row.
+func (p *page) takeReply(c *wire.Conn) (wire.Frame, error) {
+	f, n, err := c.Take(p.reply[p.at[1]:])
+	p.at[1] += n
+	return f, err
 }
 
 // trim gives memory back that a large request or reply has taken in its area.
@@ -182,8 +234,8 @@ func (p *page) account() (began int64, before wire.Meter) {
 
 // The worker's end.
 
-// next waits for the next request. It reports false if the word was turned by
-// somebody else than the pool: what lies in the slot may be the last call's,
+// next waits for the next row. It reports false if the word was turned by
+// somebody else than the pool: what lies in the slot may be the last calls',
 // which must not run again.
 func (p *page) next() bool {
 	there := func() bool { return p.word.Load()/phases != p.number }
@@ -197,9 +249,18 @@ func (p *page) next() bool {
 		}
 		p.workerSleeps.Store(0)
 	}
-	p.number = after(p.number)
+	p.at = [2]int{}
+	p.number, p.last = after(p.number, 1), after(p.number, p.header.row)
 	w := p.word.Load()
 	return w == turn(p.number, posted) || w == turn(p.number, left)
+}
+
+// takeRequest copies the next request of the row.
+func (p *page) takeRequest(c *wire.Conn) (wire.Frame, error) {
+	f, n, err := c.Take(p.request[p.at[0]:])
+	p.at[0] += n
+	p.more = false
+	return f, err
 }
 
 // take notes that the call was taken up, and reports whether the pool has left
@@ -211,10 +272,27 @@ func (p *page) take(began int64, before wire.Meter) (unseen bool) {
 	return p.word.Load() != turn(p.number, posted)
 }
 
-// answer lays the reply down. It reports false if it does not fit or the word
-// is left: then it must go over the pipe.
-func (p *page) answer(c *wire.Conn, kind wire.Kind, call uint64, payload ...[]byte) bool {
-	return p.word.Load() == turn(p.number, posted) && c.Put(p.reply, kind, call, payload...) && p.turnFrom(p.number, done)
+// answer lays the reply down, and turns to the next call of the row, if there is
+// one and goOn says so. It reports false if the reply does not fit or the word is
+// left: then it must go over the pipe.
+func (p *page) answer(c *wire.Conn, goOn bool, kind wire.Kind, call uint64, payload ...[]byte) bool {
+	if p.word.Load() != turn(p.number, posted) {
+		return false
+	}
+	n := c.Put(p.reply[p.at[1]:], kind, call, payload...)
+	if n == 0 {
+		return false
+	}
+	p.at[1] += n
+	if !goOn || p.number == p.last || n == wire.HeadSize { // what lies in the area must be read before the next
+		return p.turnFrom(p.number, done)
+	}
+	next := after(p.number, 1)
+	if !p.word.CompareAndSwap(turn(p.number, posted), turn(next, posted)) {
+		return false
+	}
+	p.number, p.more = next, true
+	return true
 }
 
 // turnFrom turns the word of a call from posted into phase and wakes the

@@ -117,16 +117,16 @@ const (
 	sleepNap = 200 * time.Microsecond
 )
 
-// sleepPage sleeps while the word has this value, at most d. It may return
-// early.
-func sleepPage(word *atomic.Uint32, value uint32, d time.Duration) {
-	sleepOn(word, futexWait, value, d)
+// sleepPage sleeps while the word has this value, at most d, and reports whether
+// it had it at all. It may return early.
+func sleepPage(word *atomic.Uint32, value uint32, d time.Duration) bool {
+	return sleepOn(word, futexWait, value, d)
 }
 
 // wakePage wakes who sleeps on the word. It does not block.
 func wakePage(word *atomic.Uint32) { wakeOn(word, futexWake) }
 
-func sleepOn(word *atomic.Uint32, op uintptr, value uint32, d time.Duration) {
+func sleepOn(word *atomic.Uint32, op uintptr, value uint32, d time.Duration) (slept bool) {
 	var limit *unix.Timespec
 	if d >= 0 {
 		ts := unix.NsecToTimespec(int64(d))
@@ -135,8 +135,10 @@ func sleepOn(word *atomic.Uint32, op uintptr, value uint32, d time.Duration) {
 	_, _, errno := unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), op, uintptr(value),
 		uintptr(unsafe.Pointer(limit)), 0, 0)
 	switch errno {
-	case 0, unix.EAGAIN, unix.EINTR, unix.ETIMEDOUT:
-		return // whoever wakes looks at the word
+	case unix.EAGAIN:
+		return false
+	case 0, unix.EINTR, unix.ETIMEDOUT:
+		return true // whoever wakes looks at the word
 	}
 	// It was allowed when the page was made: a function has locked the worker
 	// in since. Whoever wakes looks again, and must not burn a processor.
@@ -144,6 +146,7 @@ func sleepOn(word *atomic.Uint32, op uintptr, value uint32, d time.Duration) {
 		d = sleepNap
 	}
 	time.Sleep(d)
+	return true
 }
 
 func wakeOn(word *atomic.Uint32, op uintptr) {

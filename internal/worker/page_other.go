@@ -21,7 +21,7 @@ func (p *page) unmap() {}
 
 func giveBack([]byte) {}
 
-func sleepPage(*atomic.Uint32, uint32, time.Duration) {}
+func sleepPage(*atomic.Uint32, uint32, time.Duration) bool { return true }
 
 func wakePage(*atomic.Uint32) {}
 

@@ -23,6 +23,9 @@ func (w *Worker) openPage(cfg Config, secret uint64) *os.File {
 // hasPage reports whether a hello says that the worker has mapped the page.
 func hasPage(hello wire.Frame) bool { return len(hello.Payload) > 1 && hello.Payload[1] != 0 }
 
+// HasPage reports whether calls may go over a page, so that Begin takes several.
+func (w *Worker) HasPage() bool { return w.page != nil }
+
 // closePage gives the page up. No call may be under way.
 func (w *Worker) closePage() {
 	if w.page != nil {

@@ -131,10 +131,7 @@ func TestNoise(t *testing.T) {
 // whole answer or none, what was not started did not run, and a reply that was
 // there before the kill arrives. CUTOFF_STORM sets the number of kills.
 func TestStorm(t *testing.T) {
-	kills := 100
-	if n, err := strconv.Atoi(os.Getenv("CUTOFF_STORM")); err == nil {
-		kills = n
-	}
+	kills := storm(t)
 	name := t.TempDir() + "/tally"
 	count := mapTally(name)
 	var replies, none, unstarted, kept int
@@ -194,6 +191,19 @@ func TestStorm(t *testing.T) {
 		w.Close()
 	}
 	t.Logf("%d kills: %d replies, of which %d after the kill; %d calls without one, of which %d never started", kills, replies, kept, none, unstarted)
+}
+
+// storm is how many kills a storm has.
+func storm(t *testing.T) int {
+	v := os.Getenv("CUTOFF_STORM")
+	if v == "" {
+		return 100
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // TestBeatsInTurn shows that a call which beats goes over the pipes as a whole:
