@@ -64,8 +64,8 @@ func (f *Func[In, Out]) build(ctx context.Context, pool *Pool, in In) (*invocati
 	if pool == nil || pool.e == nil {
 		return nil, fmt.Errorf("cutoff: call of %q on a nil Pool: build one with NewPool", f.f.name)
 	}
-	if err := pool.limits.check(); err != nil {
-		return nil, err
+	if pool.invalid != nil {
+		return nil, pool.invalid
 	}
 	b, err := encode(in)
 	if err != nil {

@@ -121,8 +121,9 @@ func (o *PoolOptions) check() error {
 // share nothing with each other, no lock, queue or pipe, so that killing one
 // breaks no other. A pool may be used by any number of goroutines.
 type Pool struct {
-	e      *engine
-	limits Limits
+	e       *engine
+	limits  Limits
+	invalid error // what is wrong with the limits
 }
 
 // NewPool starts a pool and waits until its first worker reports for work, so
@@ -139,7 +140,7 @@ func NewPool(o PoolOptions) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Pool{e, o.Limits}, nil
+	return &Pool{e: e, limits: o.Limits}, nil
 }
 
 // With returns the same pool under other limits. All that is derived from one
@@ -149,7 +150,7 @@ func (p *Pool) With(l Limits) *Pool {
 	if p == nil {
 		return nil
 	}
-	return &Pool{p.e, l}
+	return &Pool{p.e, l, l.check()}
 }
 
 // Limits returns the limits of the pool's calls.

@@ -43,6 +43,12 @@ func Encode[T any](v T) ([]byte, error) {
 		return *p, nil
 	case *string:
 		return []byte(*p), nil
+	case *int:
+		return encodeInt(int64(*p)), nil
+	case *int64:
+		return encodeInt(*p), nil
+	case *uint64:
+		return encodeUint(*p), nil
 	}
 	return enc.Marshal(v)
 }
@@ -57,6 +63,21 @@ func Decode(b []byte, v any) error {
 	case *string:
 		*v = string(b)
 		return nil
+	case *int:
+		if n, ok := decodeInt(b); ok && int64(int(n)) == n {
+			*v = int(n)
+			return nil
+		}
+	case *int64:
+		if n, ok := decodeInt(b); ok {
+			*v = n
+			return nil
+		}
+	case *uint64:
+		if n, ok := decodeUint(b); ok {
+			*v = n
+			return nil
+		}
 	}
 	return dec.Unmarshal(b, v)
 }

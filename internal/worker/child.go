@@ -63,7 +63,8 @@ type server struct {
 	turn   sync.Mutex // held by the call that runs: calls come to different goroutines
 	used   wire.Meter // what the process had used at usedAt
 	usedAt time.Time
-	name   string // of the last call
+	name   string // of the last call, and its function
+	fn     Function
 	meter  []byte // of the last reply, to be used again
 	epoch  epoch
 	page   *page         // nil: there is none
@@ -71,8 +72,8 @@ type server struct {
 	latest uint64        // the last call that came over the page
 
 	mu      sync.Mutex
-	running uint64
-	cancel  context.CancelCauseFunc
+	running uint64 // 0: none
+	current *Running
 }
 
 // connect takes the worker's descriptors over. They must not leak into what
@@ -116,7 +117,7 @@ func (s *server) read() {
 		case wire.KindCancel:
 			s.mu.Lock()
 			if f.Call == s.running {
-				s.cancel(context.Canceled)
+				s.current.stop()
 			}
 			s.mu.Unlock()
 		}
@@ -157,20 +158,17 @@ func (s *server) call(f wire.Frame) {
 	if memory > 0 {
 		defer collectBelow(memory)()
 	}
-	name := s.nameOf(b)
-	c := &Running{server: s, id: f.Call}
-	ctx, cancel := s.begin(c, timeout)
-	defer cancel(context.Canceled)
-	before, goroutines := s.measure(time.Now()), runtime.NumGoroutine()
-
-	fn, ok := s.program.Lookup(name)
-	s.tookUp(f.Call, before)
-	if !ok {
-		s.reply(wire.KindRefused, c, wire.Meter{}, wire.Refusal{Unknown: true, Message: name})
+	began := time.Now()
+	fn := s.lookup(b)
+	c := s.begin(f.Call, began, timeout)
+	defer c.stop()
+	before, goroutines := s.measure(began), runtime.NumGoroutine()
+	s.tookUp(f.Call, began, before)
+	if fn == nil {
+		s.reply(wire.KindRefused, c, wire.Meter{}, wire.Refusal{Unknown: true, Message: string(b)})
 		return
 	}
 
-	began := time.Now()
 	returned := false
 	defer func() {
 		if !returned { // a panic, or runtime.Goexit
@@ -187,28 +185,27 @@ func (s *server) call(f wire.Frame) {
 			}
 		}
 	}()
-	out, err := fn(ctx, in)
+	out, err := fn(c, in)
 	returned = true
 
-	cancel(context.Canceled) // so that goroutines which listen to it can end
+	c.stop() // so that goroutines which listen to it can end
 	m := s.since(before, began)
 	m.Goroutines = leftBehind(goroutines)
 	m.Processes = s.started.Left(true, m.Goroutines == 0)
 	s.finish(c, m, out, err)
 }
 
-// begin makes c the running call and returns the context of its function. The
-// context tells the deadline but keeps no timer: the pool does.
-func (s *server) begin(c *Running, timeout time.Duration) (context.Context, context.CancelCauseFunc) {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	c.Context = ctx
+// begin makes a call the running one. It tells its deadline but keeps no timer:
+// the pool does.
+func (s *server) begin(id uint64, now time.Time, timeout time.Duration) *Running {
+	c := &Running{server: s, id: id}
 	if timeout > 0 {
-		c.deadline = time.Now().Add(timeout)
+		c.deadline = now.Add(timeout)
 	}
 	s.mu.Lock()
-	s.running, s.cancel = c.id, cancel
+	s.running, s.current = id, c
 	s.mu.Unlock()
-	return c, cancel
+	return c
 }
 
 // finish sends what the function returned.
@@ -293,21 +290,63 @@ type runningKey struct{}
 // Running is a call as its own function sees it. It is the function's context
 // as well, which tells a deadline that somebody else keeps.
 type Running struct {
-	context.Context
 	server   *server
 	id       uint64
 	deadline time.Time // zero: none
+
+	mu     sync.Mutex
+	over   bool
+	base   context.Context // that is canceled with the call: made when somebody asks, which few functions do
+	cancel context.CancelFunc
 }
 
 // Deadline implements context.Context.
 func (c *Running) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
+
+// Done implements context.Context.
+func (c *Running) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.base == nil {
+		c.base, c.cancel = context.WithCancel(context.Background())
+		if c.over {
+			c.cancel()
+		}
+	}
+	return c.base.Done()
+}
+
+// Err implements context.Context.
+func (c *Running) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return context.Canceled
+	}
+	return nil
+}
 
 // Value implements context.Context.
 func (c *Running) Value(key any) any {
 	if key == (runningKey{}) {
 		return c
 	}
-	return c.Context.Value(key)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.base == nil {
+		return nil
+	}
+	return c.base.Value(key) // so that contexts derived from it need no goroutine
+}
+
+// stop cancels the call's context.
+func (c *Running) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over = true
+	if c.cancel != nil {
+		c.cancel()
+	}
 }
 
 // FromContext returns the call that ctx belongs to, or nil outside of a worker.

@@ -37,10 +37,10 @@ func (s *server) serveCall() {
 }
 
 // tookUp tells that the call was taken up.
-func (s *server) tookUp(call uint64, before wire.Meter) {
+func (s *server) tookUp(call uint64, at time.Time, before wire.Meter) {
 	if s.paged.Load() != 0 {
 		e := s.epoch
-		if !s.page.take(e.mono+int64(time.Since(e.at)), before) {
+		if !s.page.take(e.mono+int64(at.Sub(e.at)), before) {
 			return
 		}
 	}
@@ -59,13 +59,13 @@ func (s *server) deliver(kind wire.Kind, call uint64, m wire.Meter, body []byte)
 	}
 }
 
-// nameOf is string(b), mostly without an allocation: calls of one function
-// come in rows.
-func (s *server) nameOf(b []byte) string {
-	if s.name != string(b) {
-		s.name = string(b)
+// lookup finds a function; nil, if there is none. Mostly it is the last call's.
+func (s *server) lookup(name []byte) Function {
+	if s.name != string(name) {
+		s.name = string(name)
+		s.fn, _ = s.program.Lookup(s.name)
 	}
-	return s.name
+	return s.fn
 }
 
 // leavePage turns a call over to the pipes: what is sent there next must not
