@@ -34,7 +34,7 @@ func (l *lane[In, Out]) serve() {
 func (l *lane[In, Out]) callOne() {
 	l.todo.giveBack(l.inputs[1:])
 	it := l.call(l.inputs[0])
-	if r := it.Result; l.rows && r.Wall < rowTime/2 && (r.Outcome == OK || r.Outcome == Failed) {
+	if r := it.Result; l.rows && r.Wall < rowTime/8 && (r.Outcome == OK || r.Outcome == Failed) {
 		l.resize(2)
 	}
 	l.send(append(l.next(), it))

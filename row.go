@@ -17,10 +17,10 @@ type row struct {
 
 const (
 	// rowMax is how many calls a row has at most.
-	rowMax = 128
-	// rowTime is how long a row is to take. If one takes 250 µs, those of its
-	// calls that have not begun are given to another worker.
-	rowTime = 100 * time.Microsecond
+	rowMax = 512
+	// rowTime is how long a row is to take. If one takes 1 ms, those of its calls
+	// that have not begun are given to another worker.
+	rowTime = 400 * time.Microsecond
 )
 
 // mayRow reports whether the pool's calls may come in rows. Where something is

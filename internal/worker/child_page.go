@@ -36,6 +36,9 @@ func (s *server) serveCall() {
 	s.paged.Store(0)
 }
 
+// hasNext reports whether another call comes behind this one in its row.
+func (s *server) hasNext() bool { return s.paged.Load() != 0 && s.page.number != s.page.last }
+
 // tookUp tells that the call was taken up.
 func (s *server) tookUp(call uint64, at time.Time, before wire.Meter) {
 	if s.paged.Load() != 0 {

@@ -13,9 +13,12 @@ import (
 // cancellation and of no death, only of the reply and of its deadline.
 const quickBound = 250 * time.Microsecond
 
+// rowBound is how long a caller waits for a row of several.
+const rowBound = time.Millisecond
+
 // rowLimit is the shortest limit that a call in a row may have. When the caller
-// looks whether it has passed, the row has been under way for quickBound.
-const rowLimit = 4 * quickBound
+// looks whether it has passed, the row has been under way for rowBound.
+const rowLimit = 4 * rowBound
 
 // rowInput is up to what size an input lets others into its row.
 const rowInput = 4 << 10
@@ -26,7 +29,7 @@ const rowInput = 4 << 10
 // Finish must be called for it. All others have not begun.
 //
 // Only calls that are very short gain from it. Those behind one that is not
-// have been kept waiting for 250 µs at most.
+// have been kept waiting for a millisecond at most.
 func (w *Worker) Begin(calls []Call, ends []Ending) (n int, under bool) {
 	laid := w.lay(calls)
 	if laid == 0 {
@@ -38,7 +41,11 @@ func (w *Worker) Begin(calls []Call, ends []Ending) (n int, under bool) {
 	w.calls += uint64(laid)
 	p := w.page
 	p.post()
-	p.await(quickWait(calls[0]))
+	bound := rowBound
+	if laid == 1 {
+		bound = quickWait(calls[0])
+	}
+	p.await(bound)
 	n, under, begun, ok := p.close()
 	if !ok { // any of them may have begun
 		return w.ruin(first, posted, calls[:laid], ends), false
@@ -88,8 +95,7 @@ func (c *Call) joins() bool {
 	return len(c.In) <= rowInput && long(c.Timeout) && long(c.Idle) && c.Full == nil && c.Started == nil && c.Beat == nil
 }
 
-// quickWait is how long the caller waits at the page for a row that begins with
-// this call.
+// quickWait is how long the caller waits at the page for a call alone.
 func quickWait(c Call) time.Duration {
 	d := quickBound + time.Duration(len(c.In)) // a large one takes its time, less than 1 ns a byte
 	for _, limit := range [...]time.Duration{c.Timeout, c.Idle} {
