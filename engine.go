@@ -30,7 +30,7 @@ type engine struct {
 	starting int
 	busy     int
 	waiting  []*waiter // calls, in the order they came
-	running  map[*invocation]struct{}
+	running  []*invocation // calls that have entered; each knows its place
 	failing  bool // the last start failed: start more only for calls that wait
 	resting  bool // one failed lately: start none while there are workers to wait for
 	stats    Stats
@@ -65,7 +65,6 @@ func newEngine(o PoolOptions) (*engine, error) {
 		opts:    o,
 		stdout:  newSink(o.Stdout, os.Stdout),
 		stderr:  newSink(o.Stderr, os.Stderr),
-		running: map[*invocation]struct{}{},
 		abort:   make(chan struct{}),
 		empty:   make(chan struct{}),
 	}
@@ -347,7 +346,7 @@ func (e *engine) killAll() {
 	for len(e.waiting) > 0 {
 		e.grant(grant{err: ErrPoolClosed})
 	}
-	for c := range e.running {
+	for _, c := range e.running {
 		c.end(ErrPoolClosed)
 	}
 }
@@ -363,7 +362,8 @@ func (e *engine) enter(cs ...*invocation) error {
 	for _, c := range cs {
 		e.numbers++
 		c.number = e.numbers
-		e.running[c] = struct{}{}
+		c.place = len(e.running)
+		e.running = append(e.running, c)
 	}
 	return nil
 }
@@ -377,7 +377,7 @@ func (e *engine) leave(cs ...*invocation) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, c := range cs {
-		delete(e.running, c)
+		e.remove(c)
 		e.stats.Calls++
 		switch o := c.result.Outcome; {
 		case o.CutOff():
@@ -389,12 +389,21 @@ func (e *engine) leave(cs ...*invocation) {
 	e.settle()
 }
 
+// remove takes a call out of the running ones.
+func (e *engine) remove(c *invocation) {
+	last := len(e.running) - 1
+	moved := e.running[last]
+	e.running[c.place], moved.place = moved, c.place
+	e.running[last] = nil
+	e.running = e.running[:last]
+}
+
 // withdraw lets calls go that have not begun.
 func (e *engine) withdraw(cs []*invocation) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, c := range cs {
-		delete(e.running, c)
+		e.remove(c)
 	}
 	e.settle()
 }

@@ -20,6 +20,7 @@ type invocation struct {
 	limits Limits
 	ctx    context.Context
 	number uint64
+	place  int // among the engine's running calls
 	pid    atomic.Int64
 
 	kill     chan struct{} // closed by end

@@ -135,8 +135,10 @@ func settle(calls []Call, ends []Ending, posted, until time.Time) {
 				end.Overshoot = max(end.Overshoot, over)
 			}
 		}
-		var none deadline.Stall
-		end.Stalled = none.Total(end.Started, end.Ended, end.Overshoot)
+		if end.Overshoot > 0 {
+			var none deadline.Stall
+			end.Stalled = none.Total(end.Started, end.Ended, end.Overshoot)
+		}
 	}
 	for i := range ends {
 		if told := calls[i].Started; told != nil {
