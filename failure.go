@@ -12,7 +12,7 @@ import (
 )
 
 // explain completes the call with its value and its error.
-func (c *invocation) explain(m *member, end worker.Ending) {
+func (c *invocation) explain(m *member, end *worker.Ending) {
 	r := c.result
 	if end.HasBest {
 		c.give(end.Best)
@@ -49,7 +49,7 @@ func (c *invocation) canceledBy() error {
 
 // failure is the error of a function that returned one, or whose input or
 // result could not be converted.
-func (c *invocation) failure(end worker.Ending) error {
+func (c *invocation) failure(end *worker.Ending) error {
 	if end.Reply == wire.KindRefused {
 		var r wire.Refusal
 		if err := codec.Decode(end.Body, &r); err != nil {
@@ -77,7 +77,7 @@ func (c *invocation) failure(end worker.Ending) error {
 }
 
 // lastWords is what the Go runtime of the worker said first when it died.
-func (m *member) lastWords(end worker.Ending) string {
+func (m *member) lastWords(end *worker.Ending) string {
 	m.drain()
 	first, _, _ := strings.Cut(end.Crash, "\n")
 	switch fatal := m.stderr.fatal(); {
@@ -90,7 +90,7 @@ func (m *member) lastWords(end worker.Ending) string {
 }
 
 // crash is the error of an attempt that died of itself.
-func (c *invocation) crash(m *member, end worker.Ending) error {
+func (c *invocation) crash(m *member, end *worker.Ending) error {
 	e := &CrashError{}
 	switch {
 	case end.Reply == wire.KindPanic:

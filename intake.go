@@ -20,21 +20,15 @@ func newIntake[T any]() *intake[T] {
 	return q
 }
 
-// await waits until one more input has room.
-func (q *intake[T]) await() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for len(q.inputs) >= q.room {
-		q.eaten.Wait()
-	}
-}
-
-// put adds an input.
+// put adds an input and waits until one more has room.
 func (q *intake[T]) put(in T) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.inputs = append(q.inputs, in)
 	q.fed.Signal()
+	for len(q.inputs) >= q.room {
+		q.eaten.Wait()
+	}
 }
 
 // end says that no more inputs are pulled.

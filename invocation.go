@@ -65,7 +65,7 @@ func (c *invocation) run() {
 			c.pid.Store(0)
 			continue
 		}
-		c.conclude(m, end)
+		c.conclude(m, &end)
 		return
 	}
 }
@@ -116,7 +116,7 @@ func (e *engine) handBack(m *member, calls int, end *worker.Ending) {
 	if e.opts.Leftovers == LeaveLeftovers {
 		end.Meter.Processes = 0
 	}
-	e.release(m, calls, e.judge(*end))
+	e.release(m, calls, e.judge(end))
 	if end.Meter.Processes > 0 {
 		m.Kill() // the worker is to be replaced: they are not to live as long as it
 	}
@@ -126,7 +126,7 @@ func (e *engine) handBack(m *member, calls int, end *worker.Ending) {
 // panicked may hold locks and half-changed state for ever, one with goroutines
 // left over may do anything during the next call; nobody can know that it is
 // safe to go on, so it does not.
-func (e *engine) judge(end worker.Ending) fate {
+func (e *engine) judge(end *worker.Ending) fate {
 	switch {
 	case end.Gone:
 		return dead
@@ -138,7 +138,7 @@ func (e *engine) judge(end worker.Ending) fate {
 }
 
 // conclude turns the worker's account into result, error and value.
-func (c *invocation) conclude(m *member, end worker.Ending) {
+func (c *invocation) conclude(m *member, end *worker.Ending) {
 	limit := limitOutcome[end.Limit]
 	c.result = Result{
 		Outcome: decide(outcome.Ending{
@@ -183,19 +183,19 @@ func (c *invocation) conclude(m *member, end worker.Ending) {
 	c.explain(m, end)
 }
 
-var limitOutcome = map[worker.Limit]Outcome{
+var limitOutcome = [...]Outcome{
 	worker.NoLimit: "", worker.TimeoutLimit: Timeout, worker.IdleLimit: Idle,
 	worker.CPULimit: CPU, worker.MemoryLimit: Memory, worker.OutputLimit: Output,
 }
 
 // replyOf says what the function had to say; nothing, if its worker died first.
-var replyOf = map[wire.Kind]outcome.Reply{
+var replyOf = [...]outcome.Reply{
 	wire.KindDone: outcome.Result, wire.KindError: outcome.Error,
 	wire.KindRefused: outcome.Error, wire.KindPanic: outcome.Panic,
 }
 
 // workerDeath says how the worker ended, if it did.
-func workerDeath(end worker.Ending) outcome.Death {
+func workerDeath(end *worker.Ending) outcome.Death {
 	if !end.Gone || end.Stuck {
 		return outcome.NotEnded
 	}
@@ -204,7 +204,7 @@ func workerDeath(end worker.Ending) outcome.Death {
 
 // leakedBy counts what the call left behind. Of a worker that we killed there
 // is no telling what it would have left.
-func leakedBy(end worker.Ending) int {
+func leakedBy(end *worker.Ending) int {
 	n := end.Meter.Goroutines + end.Meter.Processes
 	if end.Reply == 0 && end.Limit == worker.NoLimit && !end.Canceled {
 		n += end.Leaked
@@ -214,7 +214,7 @@ func leakedBy(end worker.Ending) int {
 
 // stoppedForMemory says on whose word we stopped the call for its memory; ""
 // if we did not.
-func stoppedForMemory(end worker.Ending) MemoryBy {
+func stoppedForMemory(end *worker.Ending) MemoryBy {
 	switch {
 	case end.Limit != worker.MemoryLimit:
 		return ""
@@ -226,7 +226,7 @@ func stoppedForMemory(end worker.Ending) MemoryBy {
 
 // died fills in what only the process's end tells. Its processor times are
 // the worker's, less what it had used when its last call ended.
-func (c *invocation) died(end worker.Ending) {
+func (c *invocation) died(end *worker.Ending) {
 	s := end.Status
 	c.result.User, c.result.System = s.User-end.Before.User, s.System-end.Before.System
 	c.result.MaxRSS = max(s.MaxRSS, end.Before.MaxRSS)

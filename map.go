@@ -163,6 +163,5 @@ func (m *mapping[In, Out]) admit() bool {
 		case <-m.ctx.Done():
 		}
 	}
-	m.todo.await()
 	return m.ctx.Err() == nil
 }

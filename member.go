@@ -104,7 +104,8 @@ func (e *engine) setUp(m *member) error {
 	}
 	left := max(e.opts.StartTimeout-time.Since(m.born), time.Millisecond)
 	c := &invocation{e: e, f: f, limits: Limits{Timeout: left}, kill: e.abort, cause: ErrPoolClosed}
-	c.conclude(m, m.Do(worker.Call{Func: f.name, In: in, Timeout: left, Kill: c.kill}))
+	end := m.Do(worker.Call{Func: f.name, In: in, Timeout: left, Kill: c.kill})
+	c.conclude(m, &end)
 	if c.err != nil {
 		return fmt.Errorf("cutoff: Setup function %q: %w", f.name, c.err)
 	}

@@ -43,10 +43,13 @@ func (r *row) run(cs []*invocation, early func(ended, begun int)) int {
 		early(1, 1)
 		return 1
 	}
-	r.calls, r.ends = r.calls[:0], r.ends[:0]
+	r.calls = r.calls[:0]
 	for _, c := range cs[:e.callsLeft(m, len(cs))] {
 		c.pid.Store(int64(m.PID()))
-		r.calls, r.ends = append(r.calls, c.call(nil)), append(r.ends, worker.Ending{})
+		r.calls = append(r.calls, c.call(nil))
+	}
+	if len(r.ends) < len(r.calls) {
+		r.ends = make([]worker.Ending, len(r.calls))
 	}
 	n, under := m.Begin(r.calls, r.ends)
 	if !under {
@@ -74,7 +77,7 @@ func conclude(m *member, cs []*invocation, ends []worker.Ending) {
 		return
 	}
 	for i, c := range cs {
-		c.conclude(m, ends[i])
+		c.conclude(m, &ends[i])
 	}
 	cs[0].e.leave(cs...)
 }

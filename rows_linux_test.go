@@ -197,7 +197,6 @@ func TestIntake(t *testing.T) {
 	q := newIntake[int]()
 	q.widen(9)
 	for i := range 5 {
-		q.await()
 		q.put(i)
 	}
 	q.end()

@@ -13,7 +13,7 @@
 //	     5     1  1 if the payload does not follow: it lies in shared memory (see Area)
 //	     6     2  zero
 //	     8     8  number of the call the frame belongs to; 0 for none
-//	    16     4  CRC-32C over the frame's first 16 bytes, the secret, and the
+//	    16     4  CRC-32C over the secret, the frame's first 16 bytes, and the
 //	              payload if it follows
 //	    20     -  payload
 //
@@ -130,7 +130,7 @@ var table = crc32.MakeTable(crc32.Castagnoli)
 // Conn is one end of a conversation. One goroutine may read from it; any
 // number may write.
 type Conn struct {
-	secret [8]byte
+	secret uint32  // the checksum of the secret, with which each frame's begins
 	areas  [2]Area // of what is written, of what is read
 	r      io.Reader
 	head   [headSize]byte
@@ -143,9 +143,8 @@ type Conn struct {
 
 // NewConn returns a connection that reads frames from r and writes them to w.
 func NewConn(r io.Reader, w io.Writer, secret uint64) *Conn {
-	c := &Conn{r: r, w: w}
-	binary.LittleEndian.PutUint64(c.secret[:], secret)
-	return c
+	b := binary.LittleEndian.AppendUint64(nil, secret)
+	return &Conn{r: r, w: w, secret: crc32.Checksum(b, table)}
 }
 
 // Write sends one frame, the payload given in pieces to spare the caller a
@@ -228,7 +227,7 @@ func readPayload(r io.Reader, size int) ([]byte, error) {
 }
 
 func (c *Conn) sum(head []byte, payload [][]byte) uint32 {
-	s := crc32.Update(crc32.Checksum(head[:sumAt], table), table, c.secret[:])
+	s := crc32.Update(c.secret, table, head[:sumAt])
 	for _, p := range payload {
 		s = crc32.Update(s, table, p)
 	}
