@@ -177,8 +177,11 @@ func commandLine(pid int) string {
 	return strings.TrimSpace(strings.ReplaceAll(string(b), "\x00", " "))
 }
 
-// cgroupsOf lists the cgroups that dead programs have left behind.
+// cgroupsOf lists the cgroups that are left of these programs, which have ended.
+// Another program may have the number of one of them by now: a cgroup whose lock
+// is held has an owner, and so have those of its name in other hierarchies.
 func cgroupsOf(pids []int) (left []string) {
+	owned := map[string]bool{}
 	_ = filepath.WalkDir("/sys/fs/cgroup", func(path string, d os.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return nil
@@ -186,9 +189,19 @@ func cgroupsOf(pids []int) (left []string) {
 		for _, pid := range pids {
 			if strings.HasPrefix(d.Name(), fmt.Sprintf("cutoff-%d-", pid)) {
 				left = append(left, path)
+				owned[d.Name()] = owned[d.Name()] || isLocked(path)
 			}
 		}
 		return nil
 	})
-	return left
+	return slices.DeleteFunc(left, func(path string) bool { return owned[filepath.Base(path)] })
+}
+
+func isLocked(dir string) bool {
+	f, err := os.Open(dir)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) == syscall.EWOULDBLOCK
 }
