@@ -45,7 +45,8 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	code := leak.Run(m)
-	if code == 0 && flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" {
+	// An ordinary user cannot have all the means that there are tests of.
+	if code == 0 && os.Getuid() == 0 && flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.skip").Value.String() == "" {
 		var unused []string
 		for name := range helpers {
 			if !helpersUsed[name] {
