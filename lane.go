@@ -35,7 +35,9 @@ func (l *lane[In, Out]) callOne() {
 	l.todo.giveBack(l.inputs[1:])
 	it := l.call(l.inputs[0])
 	if r := it.Result; l.rows && r.Wall < rowTime/8 && (r.Outcome == OK || r.Outcome == Failed) {
-		l.resize(2)
+		l.resize(max(2, l.size))
+	} else {
+		l.resize(1)
 	}
 	l.send(append(l.next(), it))
 }

@@ -26,7 +26,8 @@ type PoolOptions struct {
 	// gives each call a fresh process. Zero means no bound.
 	MaxCalls int
 	// MaxMemory is the peak resident set, in bytes, beyond which a worker is
-	// replaced when its call has ended. It limits no call. Zero means no bound.
+	// replaced when its call has ended. It limits no call. The calls of a Map go
+	// one by one then, however short they are. Zero means no bound.
 	MaxMemory int64
 	// Limits bound every call, unless it comes through With.
 	Limits Limits
@@ -76,8 +77,8 @@ type PoolOptions struct {
 	Logger *slog.Logger
 	// OnEvent is told of everything that happens to calls and workers, from
 	// many goroutines. It must return soon, since the pool waits for it: it may
-	// ask for Stats, but must wait for no call, nor for Close or Kill. Nil means
-	// nobody.
+	// ask for Stats, but must wait for no call, nor for Close or Kill. The calls
+	// of a Map go one by one then, however short they are. Nil means nobody.
 	OnEvent func(Event)
 }
 
