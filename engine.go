@@ -29,10 +29,10 @@ type engine struct {
 	paged    bool      // the last one has a page, so that calls may come in rows
 	starting int
 	busy     int
-	waiting  []*waiter // calls, in the order they came
+	waiting  []*waiter     // calls, in the order they came
 	running  []*invocation // calls that have entered; each knows its place
-	failing  bool // the last start failed: start more only for calls that wait
-	resting  bool // one failed lately: start none while there are workers to wait for
+	failing  bool          // the last start failed: start more only for calls that wait
+	resting  bool          // one failed lately: start none while there are workers to wait for
 	stats    Stats
 
 	numbers uint64        // the calls' numbers
@@ -62,11 +62,11 @@ type grant struct {
 
 func newEngine(o PoolOptions) (*engine, error) {
 	e := &engine{
-		opts:    o,
-		stdout:  newSink(o.Stdout, os.Stdout),
-		stderr:  newSink(o.Stderr, os.Stderr),
-		abort:   make(chan struct{}),
-		empty:   make(chan struct{}),
+		opts:   o,
+		stdout: newSink(o.Stdout, os.Stdout),
+		stderr: newSink(o.Stderr, os.Stderr),
+		abort:  make(chan struct{}),
+		empty:  make(chan struct{}),
 	}
 	e.config = worker.Config{
 		Level:       proc.Level(o.Containment),
