@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"sync"
@@ -31,6 +32,8 @@ var noted = Register("noted", func(_ context.Context, in [2]int) (int, error) {
 		os.Exit(3)
 	case leaves:
 		go func() { select {} }()
+	case spawns:
+		return in[0], exec.Command("sleep", "600").Start()
 	case takesLong:
 		time.Sleep(5 * time.Millisecond)
 	case isLarge:
@@ -47,6 +50,7 @@ const (
 	panics
 	dies
 	leaves
+	spawns
 	takesLong
 	isLarge
 )
@@ -62,7 +66,7 @@ func TestMapRows(t *testing.T) {
 	t.Setenv(notesVar, notes)
 	p := newPool(t, PoolOptions{Workers: 3, Spares: 2, Limits: Limits{Timeout: ample}, Env: os.Environ()})
 	how := map[int]int{}
-	for i, h := range []int{hangs, fails, panics, dies, leaves, takesLong, isLarge, fails, hangs, hangs, dies, panics} {
+	for i, h := range []int{hangs, fails, panics, dies, leaves, spawns, takesLong, isLarge, fails, hangs, hangs, dies, panics} {
 		how[500+250*i], how[501+250*i] = h, h
 	}
 	want := map[int]Outcome{hangs: Timeout, fails: Failed, panics: Crashed, dies: Crashed}
@@ -86,7 +90,7 @@ func TestMapRows(t *testing.T) {
 		if it.Result.Outcome != outcome || (it.Err == nil) == bad {
 			t.Errorf("item %d: %v, %+v", it.Index, it.Err, it.Result)
 		}
-		if (it.Result.Leaked > 0) != (how[it.Index] == leaves) {
+		if h := how[it.Index]; (it.Result.Leaked > 0) != (h == leaves || h == spawns) {
 			t.Errorf("item %d left %d behind", it.Index, it.Result.Leaked)
 		}
 		if outcome == Timeout && it.Result.Wall < ample {
