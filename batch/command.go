@@ -71,7 +71,7 @@ func (r CommandRunner) Run(ctx context.Context, a Attempt) (cutoff.Result, error
 		if err != nil {
 			return notStarted, fmt.Errorf("batch: %w", err)
 		}
-		defer func() { _ = removeTemp(dir) }() // who removes TempDir will see what is left
+		defer func() { _ = RemoveTempDir(dir) }() // who removes TempDir will see what is left
 		cmd.Env = append(cmd.Env, "CUTOFF_TMPDIR="+dir)
 	}
 	if t.Stdin != nil {

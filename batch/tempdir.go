@@ -10,9 +10,11 @@ import (
 // temporary directories are: for its user alone.
 func makeTemp(root string) (string, error) { return os.MkdirTemp(root, "task-") }
 
-// removeTemp removes it with all that is in it, also from where the attempt has
-// taken its own right to.
-func removeTemp(dir string) error {
+// RemoveTempDir removes a directory with all that is in it, also from where an
+// attempt has taken its own right to: one of an attempt's, or what a
+// [CommandRunner] that did not live to remove them has left in its TempDir.
+// There need not be such a directory.
+func RemoveTempDir(dir string) error {
 	if os.RemoveAll(dir) == nil {
 		return nil
 	}

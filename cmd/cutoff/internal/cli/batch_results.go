@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
+
+	"github.com/cutoff-run/cutoff/batch"
 )
 
 // resultFlags say what is kept of the output.
@@ -66,7 +68,7 @@ func tempDir() (dir string, remove func(), err error) {
 			continue
 		}
 		return dir, func() {
-			if err := os.RemoveAll(dir); err != nil {
+			if err := batch.RemoveTempDir(dir); err != nil {
 				fmt.Fprintln(os.Stderr, "cutoff:", err)
 			}
 			unlock()

@@ -7,6 +7,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cutoff-run/cutoff/batch"
 )
 
 // lockDir locks a directory until the program ends, however it ends. It is not
@@ -41,7 +43,7 @@ func removeAbandoned(dir string) {
 		return
 	}
 	if unlock, ok := lockDir(dir); ok {
-		_ = os.RemoveAll(dir) // the next one tries again
+		_ = batch.RemoveTempDir(dir) // the next one tries again
 		unlock()
 	}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -65,6 +66,7 @@ func setupRun(env *testscript.Env) error {
 	env.Setenv("GNU", gnuTimeout())
 	env.Setenv("LC_ALL", "C")
 	env.Setenv("GORACE", os.Getenv("GORACE")) // see package leak
+	env.Setenv("PATH", searchable(env.Getenv("PATH")))
 	for dir := range strings.SplitSeq(env.Getenv("PATH"), ":") {
 		if file := filepath.Join(dir, "timeout"); env.Getenv("TIMEOUT") == "" && isFile(file) {
 			env.Setenv("TIMEOUT", file)
@@ -72,6 +74,18 @@ func setupRun(env *testscript.Env) error {
 	}
 	env.Defer(func() { killRecorded(env.WorkDir) })
 	return nil
+}
+
+// searchable is path without what this user may not search: there a command that
+// is not found counts as one that may not be run.
+func searchable(path string) string {
+	var dirs []string
+	for dir := range strings.SplitSeq(path, ":") {
+		if _, err := os.Stat(filepath.Join(dir, "x")); !errors.Is(err, fs.ErrPermission) {
+			dirs = append(dirs, dir)
+		}
+	}
+	return strings.Join(dirs, ":")
 }
 
 func isFile(name string) bool {
