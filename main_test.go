@@ -42,7 +42,8 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	code := leak.Run(m)
-	if code == 0 && !filtered() {
+	// An ordinary user cannot have all the means that there are tests of.
+	if code == 0 && os.Getuid() == 0 && !filtered() {
 		code = unusedHelpers()
 	}
 	os.Exit(code)

@@ -2,7 +2,9 @@ package proc
 
 import (
 	"os"
+	"sync"
 	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -11,14 +13,51 @@ import (
 // subreaper and the init process of a container adopt orphans; and a leader may
 // give its parent a child (CLONE_PARENT). Nobody else can reap them.
 
+// awaited are this program's children that have somebody who waits for them: the
+// leaders of its trees, and the inits of their namespaces, until they are reaped.
+// There may be thousands of them, and none is a member to look for.
+var awaited awaitedChildren
+
+type awaitedChildren struct {
+	mu   sync.RWMutex
+	pids map[int]struct{}
+}
+
+func (a *awaitedChildren) add(pid int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.pids == nil {
+		a.pids = map[int]struct{}{}
+	}
+	a.pids[pid] = struct{}{}
+}
+
+// remove is called when the child has been reaped. Its number comes to mean
+// another process after all others have been used.
+func (a *awaitedChildren) remove(pid int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.pids, pid)
+}
+
+func (a *awaitedChildren) has(pid int) bool {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	_, ok := a.pids[pid]
+	return ok
+}
+
 // reapAdopted reaps those children that ours names and that are dead, and
 // returns how many are not dead yet. The one with the pid leader is left to its
 // watch.
 func reapAdopted(leader int, ours func(stat) bool) (alive int) {
 	for _, pid := range childrenOf(os.Getpid()) {
+		if pid == leader || awaited.has(pid) {
+			continue
+		}
 		st, ok := readStat(pid)
 		switch {
-		case !ok || pid == leader || !ours(st):
+		case !ok || !ours(st):
 		case st.dead():
 			_, _ = syscall.Wait4(pid, nil, unix.WNOHANG, nil)
 		default:
@@ -28,10 +67,23 @@ func reapAdopted(leader int, ours func(stat) bool) (alive int) {
 	return alive
 }
 
-// anyDead reports whether a child of this program, whoever started it, is dead
-// and not reaped. That is one system call.
-func anyDead() bool {
-	var info unix.Siginfo
-	err := unix.Waitid(unix.P_ALL, 0, &info, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT|unix.WALL, nil)
-	return err == nil && info.Signo != 0
+// deadChild returns a child of this program that is dead and not reaped, whoever
+// started it; 0, if there is none. That is one system call.
+func deadChild() int {
+	var info childInfo
+	_, _, errno := unix.Syscall6(unix.SYS_WAITID, unix.P_ALL, 0, uintptr(unsafe.Pointer(&info)),
+		unix.WEXITED|unix.WNOHANG|unix.WNOWAIT|unix.WALL, 0, 0)
+	if errno != 0 {
+		return 0
+	}
+	return int(info.pid)
+}
+
+// childInfo is a siginfo_t as waitid fills it in. Its union begins where a
+// pointer may.
+type childInfo struct {
+	_   [3]int32
+	_   [0]uintptr
+	pid int32
+	_   [116]byte
 }

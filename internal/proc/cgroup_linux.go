@@ -127,7 +127,9 @@ func (h *cgroupHold) clear(t *Tree) (left int, err error) {
 			return left, err
 		}
 	}
-	if pop || anyDead() {
+	// If the dead one is another tree's leader, others may be hidden behind it;
+	// the end of that tree looks again.
+	if dead := deadChild(); pop || dead != 0 && !awaited.has(dead) {
 		h.reapAdopted(t)
 	}
 	return left, removeCgroup(h.dir)
@@ -145,10 +147,13 @@ func (h *cgroupHold) end(t *Tree) (n int, err error) {
 	return len(pids), nil
 }
 
-// reapAdopted reaps the members that are children of this program. A process
-// leaves the count of its cgroup a moment before it can be reaped.
+// reapAdopted reaps the members that are children of this program, and those of
+// trees that have ended. A process leaves the count of its cgroup a moment before
+// it can be reaped.
 func (h *cgroupHold) reapAdopted(t *Tree) {
-	ours := func(st stat) bool { return inCgroup(st.pid, h.dir) }
+	ours := func(st stat) bool {
+		return inCgroup(st.pid, h.dir) || st.dead() && inRemovedCgroup(st.pid, path.Dir(h.dir))
+	}
 	for end := time.Now().Add(clearBound); reapAdopted(t.pid, ours) > 0 && time.Now().Before(end); {
 		time.Sleep(20 * time.Microsecond)
 	}

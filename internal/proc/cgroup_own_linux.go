@@ -226,18 +226,32 @@ func currentCgroupName() (string, error) {
 // inCgroup reports whether the process is in the cgroup dir, a program's or a
 // tree's, or below it.
 func inCgroup(pid int, dir string) bool {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
-	if err != nil {
-		return false
-	}
 	name := path.Base(dir) // a program's is unique by its random part
 	if !ownName.MatchString(name) {
 		name = path.Join(path.Base(path.Dir(dir)), name)
 	}
+	in, _ := cgroupOf(pid)
+	return strings.Contains(in+"/", "/"+name+"/")
+}
+
+// inRemovedCgroup reports whether the process was in a cgroup below a program's
+// that has been removed.
+func inRemovedCgroup(pid int, program string) bool {
+	in, removed := cgroupOf(pid)
+	return removed && strings.Contains(in, "/"+path.Base(program)+"/")
+}
+
+// cgroupOf returns the name of the cgroup that the process is in, also of a dead
+// one; "" if it cannot be had.
+func cgroupOf(pid int) (name string, removed bool) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if err != nil {
+		return "", false
+	}
 	for line := range strings.Lines(string(b)) {
 		if n, ok := strings.CutPrefix(line, "0::"); ok {
-			return strings.Contains(strings.TrimSuffix(n, "\n")+"/", "/"+name+"/")
+			return strings.CutSuffix(strings.TrimSuffix(n, "\n"), " (deleted)")
 		}
 	}
-	return false
+	return "", false
 }

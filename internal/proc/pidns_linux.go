@@ -153,6 +153,7 @@ func (n *namespaceParent) launch(s Spec) (h *pidnsHold, pid int, err error) {
 	var exec execFailed
 	isExec := errors.As(r.err, &exec)
 	if r.init > 0 {
+		awaited.add(h.init)
 		h.ns = namespaceOf(r.init)
 		if h.ns == "" && (r.err == nil || isExec) {
 			r.err, isExec = errUnseen, false
@@ -340,6 +341,7 @@ func (h *pidnsHold) end(leader int) error {
 	for late := time.Now().Add(clearBound); ; time.Sleep(wait) {
 		pid, err := syscall.Wait4(h.init, nil, unix.WNOHANG, nil)
 		if pid == h.init || err == unix.ECHILD {
+			awaited.remove(h.init)
 			return nil
 		}
 		if time.Now().After(late) {
@@ -362,7 +364,10 @@ func (h *pidnsHold) release(*Tree) error {
 	h.done = true
 	_, err := h.alive.Write([]byte{initReleased})
 	h.alive.Close()
-	go reapLater(h.init)
+	go func() {
+		reapLater(h.init)
+		awaited.remove(h.init)
+	}()
 	return err
 }
 

@@ -465,6 +465,40 @@ func TestAdoptedAreReaped(t *testing.T) {
 	tr.end()
 }
 
+// TestManyEndAtOnce: trees that end together leave no dead child either, though
+// each end sees the dead leaders of the others first.
+func TestManyEndAtOnce(t *testing.T) {
+	helpersUsed["sibling"] = true
+	eachLevel(t, func(t *testing.T, start starter) {
+		var all []*trial
+		for range 20 {
+			all = append(all, shell(t, start, `CUTOFF_PROC_TEST_HELPER=sibling exec /proc/self/fd/4`))
+		}
+		var ends sync.WaitGroup
+		for _, tr := range all {
+			tr.ready(1)
+		}
+		for _, tr := range all {
+			tr.tree.Kill()
+		}
+		for _, tr := range all {
+			ends.Go(func() {
+				if _, err := tr.tree.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		ends.Wait()
+		for _, tr := range all {
+			tr.gone()
+			tr.clean()
+		}
+		if n := len(awaited.pids); n > 0 {
+			t.Errorf("%d are awaited still", n)
+		}
+	})
+}
+
 func TestParseStat(t *testing.T) {
 	line := `12 (a) b ) (c)) S 7 8 9 34816 8 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 1 1`
 	st, ok := parseStat(12, []byte(line))

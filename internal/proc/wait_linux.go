@@ -12,6 +12,7 @@ import (
 // else waits for it, and it waits for nobody else: a wait for any child would
 // steal the children of os/exec.
 func (t *Tree) watch(pidfd int, onStop func(syscall.Signal)) {
+	awaited.add(t.pid)
 	keeper.attended.come(&keeper)
 	if onStop != nil || pidfd < 0 || !t.watchPidfd(pidfd) {
 		go t.waitBlocking(onStop)
@@ -123,6 +124,7 @@ func (t *Tree) finish(pid int, ws syscall.WaitStatus, ru syscall.Rusage) {
 	st.System = time.Duration(ru.Stime.Nano())
 	st.MaxRSS = int64(ru.Maxrss) << 10 // the kernel counts in KiB
 	t.status, t.reaped = st, true
+	awaited.remove(t.pid)
 	keeper.attended.leave()
 	close(t.exited)
 }
