@@ -39,7 +39,7 @@ func (p *program) remove() { _ = os.RemoveAll(p.dir) }
 // batch is 2,000 × true on two slots under a limit of 5 s: xargs with timeout,
 // which is the limit that many use, xargs and C without any, and ours.
 func (p *program) batch(f *floor) group {
-	return group{batchName, []subject{
+	return group{name: batchName, subjects: []subject{
 		peer("xargs -P2 -n1 timeout 5 true", "xargs", "-P2", "-n1", "timeout", "5", "true"),
 		f.subject("C, posix_spawn, without a limit", "spawn", batchTasks),
 		peer("xargs -P2 -n1 true, without a limit", "xargs", "-P2", "-n1", "true"),
@@ -55,7 +55,7 @@ const oneName = "one command"
 
 // one is a single command under a limit, and the help.
 func (p *program) one() group {
-	return group{oneName, []subject{
+	return group{name: oneName, subjects: []subject{
 		command("timeout 1 true", "timeout", "1", "true"),
 		command("cutoff run 1 true", p.exe, "run", "1", "true"),
 		command("cutoff --help", p.exe, "--help"),

@@ -21,6 +21,11 @@ var (
 	})
 )
 
+const (
+	warmName      = "warm call, 64 bytes"
+	overshootName = "deadline to error, busy worker"
+)
+
 // The sizes of one round.
 const (
 	warmCalls  = 5000
@@ -65,8 +70,8 @@ func (p *pools) close() {
 
 // warm is the round trip of 64 bytes, one at a time, the median of each round:
 // a call under a limit beside what the machine needs for the bare bytes.
-func (p *pools) warm(f *floor) group {
-	return group{"warm call, 64 bytes", append([]subject{
+func (p *pools) warm(f *floor, node *node) group {
+	return group{name: warmName, subjects: append([]subject{
 		f.subject("C, futex on a shared page", "futex", warmCalls),
 		f.subject("C, two pipes", "pipe", warmCalls),
 		goFloor("Go, futex on a shared page", warmCalls),
@@ -77,7 +82,7 @@ func (p *pools) warm(f *floor) group {
 		pythonSubject("Python, ProcessPoolExecutor", "64", "executor", warmCalls, ""),
 		pythonSubject("Python, pebble", "64", "pebble", warmCalls, ""),
 		pythonSubject("Python, billiard.Pool", "64", "billiard", warmCalls, ""),
-	}, nodePools()...)}
+	}, node.subjects("64", warmCalls)...)}
 }
 
 // medianCall is the median of n calls with size bytes, one after the other.
@@ -96,7 +101,7 @@ func medianCall(ctx context.Context, pool *cutoff.Pool, size, n int) (float64, e
 
 // fresh is a new process for each call, one after the other.
 func (p *pools) fresh() group {
-	return group{"fresh process for each call", []subject{
+	return group{name: "fresh process for each call", subjects: []subject{
 		{name: "os/exec of this program", run: func(ctx context.Context) (float64, error) {
 			return each(freshCalls, func() error { return exec.CommandContext(ctx, "/proc/self/exe", "-h").Run() })
 		}},
@@ -126,92 +131,65 @@ func each(n int, do func() error) (float64, error) {
 
 // overshoot is the time from the deadline of an endless call to the caller's
 // error, beside a bare kill and wait. With us the process is gone then.
-func (p *pools) overshoot() group {
-	return group{"deadline to error, busy worker", []subject{
-		{name: "kill and wait of this program, busy", run: killFloor},
+func (p *pools) overshoot(node *node) group {
+	return group{name: overshootName, subjects: append([]subject{
+		{name: "kill and wait of this program, busy", run: func(context.Context) (float64, error) {
+			took, err := killBusy(cutoffs)
+			return medianOf(took, err)
+		}},
 		{name: "cutoff, with the stack", run: func(ctx context.Context) (float64, error) {
-			late, _, err := cutOff(ctx, p.warmPool)
-			return late, err
+			late, _, err := cutOff(ctx, p.warmPool, cutoffs)
+			return medianOf(late, err)
 		}},
 		{name: "cutoff, NoStack", run: func(ctx context.Context) (float64, error) {
-			late, _, err := cutOff(ctx, p.bluntPool)
-			return late, err
+			late, _, err := cutOff(ctx, p.bluntPool, cutoffs)
+			return medianOf(late, err)
 		}},
 		pythonSubject("Python, pebble", "cutoff", "pebble", cutoffs, ""),
-	}}
+	}, node.subjects("cutoff", cutoffs)...)}
+}
+
+func medianOf(s []float64, err error) (float64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return median(s), nil
 }
 
 // next is the call that comes at once after one that was cut off, where a
 // spare worker stands by.
 func (p *pools) next() group {
-	return group{"next call after a cutoff", []subject{
+	return group{name: "next call after a cutoff", subjects: []subject{
 		{name: "cutoff, one spare", run: func(ctx context.Context) (float64, error) {
-			_, next, err := cutOff(ctx, p.bluntPool)
-			return next, err
+			_, next, err := cutOff(ctx, p.bluntPool, cutoffs)
+			return medianOf(next, err)
 		}},
 	}}
 }
 
-// cutOff lets endless calls run into their limit. It returns by how much their
-// errors came after the limit, and what the call after took.
-func cutOff(ctx context.Context, pool *cutoff.Pool) (late, next float64, err error) {
-	const limit = 20 * time.Millisecond
-	bounded := pool.With(cutoff.Limits{Timeout: limit})
-	var lates, nexts []float64
-	for range cutoffs {
+// runLimit is the limit of a call that runs into it.
+const runLimit = 20 * time.Millisecond
+
+// cutOff lets n endless calls run into their limit. It returns by how much
+// their errors came after the limit, and what the calls after them took.
+func cutOff(ctx context.Context, pool *cutoff.Pool, n int) (late, next []float64, err error) {
+	bounded := pool.With(cutoff.Limits{Timeout: runLimit})
+	for range n {
 		for pool.Stats().Idle < 2 { // the spare is not there yet
 			time.Sleep(time.Millisecond)
 		}
 		begun := time.Now()
 		if _, err := spin.Call(ctx, bounded, 0); !errors.Is(err, cutoff.ErrTimeout) {
-			return 0, 0, fmt.Errorf("not cut off: %w", err)
+			return nil, nil, fmt.Errorf("not cut off: %w", err)
 		}
-		lates = append(lates, (time.Since(begun) - limit).Seconds())
+		late = append(late, (time.Since(begun) - runLimit).Seconds())
 		begun = time.Now()
 		if _, err := echo.Call(ctx, pool, make([]byte, 64)); err != nil {
-			return 0, 0, err
+			return nil, nil, err
 		}
-		nexts = append(nexts, time.Since(begun).Seconds())
+		next = append(next, time.Since(begun).Seconds())
 	}
-	return median(lates), median(nexts), nil
-}
-
-// busyVar makes this program busy for ever.
-const busyVar = "CUTOFF_BENCH_BUSY"
-
-func playBusy() {
-	if os.Getenv(busyVar) == "" {
-		return
-	}
-	fmt.Println("busy")
-	for {
-	}
-}
-
-// killFloor is what the machine needs to end a process of this program that is
-// busy.
-func killFloor(ctx context.Context) (float64, error) {
-	var took []float64
-	for range cutoffs {
-		c := exec.CommandContext(ctx, "/proc/self/exe")
-		c.Env = append(os.Environ(), busyVar+"=1")
-		ready, err := c.StdoutPipe()
-		if err != nil {
-			return 0, err
-		}
-		if err := c.Start(); err != nil {
-			return 0, err
-		}
-		if _, err := ready.Read(make([]byte, 1)); err != nil {
-			return 0, err
-		}
-		time.Sleep(20 * time.Millisecond) // as the calls run
-		begun := time.Now()
-		_ = c.Process.Kill()
-		_ = c.Wait() // says that it was killed
-		took = append(took, time.Since(begun).Seconds())
-	}
-	return median(took), nil
+	return late, next, nil
 }
 
 // pingPong sends 64 bytes to cat and back, n times, through Go's own files.

@@ -5,6 +5,7 @@
 //	go run ./bench -json        # the same as JSON
 //	go run ./bench -rounds 9    # more rounds
 //	go run ./bench -run warm    # only the groups whose name contains this
+//	go run ./bench -full        # the long ones in full length: minutes more
 //
 // Machines differ and are noisy: the ratios count, not the times. What is not
 // installed is named as missing.
@@ -21,7 +22,6 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/cutoff-run/cutoff"
 )
@@ -29,37 +29,45 @@ import (
 // measurement is one row: what was measured, by whom, and the figure of each
 // round.
 type measurement struct {
-	Group   string    `json:"group"`
-	Name    string    `json:"name"`
-	Seconds []float64 `json:"seconds"`        // one for each round
-	Ratio   float64   `json:"ratio,omitzero"` // median over the median of the group's first row
-	Note    string    `json:"note,omitempty"`
+	Group  string    `json:"group"`
+	Name   string    `json:"name"`
+	Unit   unit      `json:"unit"`
+	Values []float64 `json:"values"`         // one for each round
+	Ratio  float64   `json:"ratio,omitzero"` // median over the median of the first row of the group and figure
+	Note   string    `json:"note,omitempty"`
 }
 
-// subject is something to be measured. run returns the seconds of one round;
-// it is called rounds times, in turn with the other subjects of its group.
+// subject is something to be measured. run makes one round; it is called
+// rounds times, in turn with the other subjects of its group.
 type subject struct {
 	name string
-	note string // why it is missing; then run is nil
+	note string // why it is missing; then it is not run
 	run  func(context.Context) (float64, error)
+	// runAll is in run's place in a group of several figures, and returns them
+	// all.
+	runAll func(context.Context) ([]float64, error)
 }
 
 // group is a set of subjects that are compared. The first is the measure.
 type group struct {
 	name     string
 	subjects []subject
+	figures  []figure // what a round yields; nil: one time
+	most     int      // rounds, for what takes long; 0: as many as are asked for
 }
 
 func main() {
 	playFloor()
-	playBusy()
+	playBare()
 	cutoff.Init()
 	rounds := flag.Int("rounds", 5, "measure each subject `N` times")
 	asJSON := flag.Bool("json", false, "print JSON")
 	only := flag.String("run", "", "measure only the groups whose name contains `TEXT`")
+	full := flag.Bool("full", false, "measure the long ones in full length: minutes more")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, *rounds, *only, *asJSON)
+	playPart(ctx)
+	err := run(ctx, *rounds, *only, *asJSON, *full)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -67,7 +75,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, rounds int, only string, asJSON bool) error {
+func run(ctx context.Context, rounds int, only string, asJSON, full bool) error {
 	if rounds < 1 {
 		return fmt.Errorf("-rounds %d: give at least 1", rounds)
 	}
@@ -76,8 +84,9 @@ func run(ctx context.Context, rounds int, only string, asJSON bool) error {
 		return err
 	}
 	defer pools.close()
+	wanted := func(name string) bool { return strings.Contains(name, only) }
 	prog := &program{}
-	if strings.Contains(batchName, only) || strings.Contains(oneName, only) {
+	if slices.ContainsFunc([]string{batchName, oneName, flatBatchName}, wanted) {
 		if prog, err = buildProgram(); err != nil {
 			return err
 		}
@@ -88,12 +97,21 @@ func run(ctx context.Context, rounds int, only string, asJSON bool) error {
 		return err
 	}
 	defer floor.remove()
+	node := &node{}
+	if slices.ContainsFunc([]string{warmName, tinyName, overshootName}, wanted) {
+		if node, err = installNode(ctx); err != nil {
+			return err
+		}
+		defer node.remove()
+	}
 	var all []measurement
 	for _, g := range []group{
-		pools.warm(floor), tiny(), pools.payload(1<<20, 50, "1 MiB"), pools.payload(64<<20, 3, "64 MiB"),
-		pools.fresh(), pools.overshoot(), pools.next(), mixed(), prog.one(), prog.batch(floor),
+		pools.warm(floor, node), tiny(node), pools.payload(1<<20, 50, "1 MiB"), pools.payload(64<<20, 3, "64 MiB"),
+		pools.fresh(), pools.overshoot(node), loaded(), pools.next(),
+		functionsAtOnce(50), commandsAtOnce(50), commandsAtOnce(1000), waiting(), mixed(),
+		prog.one(), prog.batch(floor), flatMap(), prog.flatBatch(full),
 	} {
-		if !strings.Contains(g.name, only) {
+		if !wanted(g.name) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "bench: %s…\n", g.name)
@@ -113,33 +131,54 @@ func run(ctx context.Context, rounds int, only string, asJSON bool) error {
 
 // measure runs the group's subjects in turn, round by round.
 func measure(ctx context.Context, g group, rounds int) ([]measurement, error) {
-	ms := make([]measurement, len(g.subjects))
-	for i, s := range g.subjects {
-		ms[i] = measurement{Group: g.name, Name: s.name, Note: s.note}
+	figures := g.figures
+	if figures == nil {
+		figures = []figure{{unit: seconds}}
+	}
+	var ms []measurement // the subjects of the first figure, of the second, …
+	for _, f := range figures {
+		for _, s := range g.subjects {
+			ms = append(ms, measurement{Group: f.of(g), Name: s.name, Unit: f.unit, Note: s.note})
+		}
+	}
+	if g.most > 0 {
+		rounds = min(rounds, g.most)
 	}
 	for range rounds {
 		for i, s := range g.subjects {
-			if s.run == nil {
+			if s.note != "" {
 				continue
 			}
-			seconds, err := s.run(ctx)
+			values, err := s.round(ctx)
 			if err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", g.name, s.name, err)
 			}
-			ms[i].Seconds = append(ms[i].Seconds, seconds)
+			for j, v := range values {
+				m := &ms[j*len(g.subjects)+i]
+				m.Values = append(m.Values, v)
+			}
 		}
 	}
-	for i := range ms {
-		if len(ms[i].Seconds) > 0 && len(ms[0].Seconds) > 0 {
-			ms[i].Ratio = median(ms[i].Seconds) / median(ms[0].Seconds)
+	for rows := range slices.Chunk(ms, len(g.subjects)) {
+		for i := range rows {
+			rows[i].compare(rows[0])
 		}
 	}
 	return ms, nil
 }
 
-func median(s []float64) float64 {
-	s = slices.Sorted(slices.Values(s))
-	return (s[(len(s)-1)/2] + s[len(s)/2]) / 2
+func (s subject) round(ctx context.Context) ([]float64, error) {
+	if s.runAll != nil {
+		return s.runAll(ctx)
+	}
+	v, err := s.run(ctx)
+	return []float64{v}, err
+}
+
+func (m *measurement) compare(first measurement) {
+	if len(m.Values) > 0 && len(first.Values) > 0 {
+		m.Ratio = median(m.Values) / median(first.Values)
+	}
 }
 
 func printTable(all []measurement) error {
@@ -148,22 +187,12 @@ func printTable(all []measurement) error {
 	fmt.Fprintln(w, "| what\t| by\t| median\t| min\t| max\t| ratio\t|")
 	fmt.Fprintln(w, "|---\t|---\t|---\t|---\t|---\t|---\t|")
 	for _, m := range all {
-		if len(m.Seconds) == 0 {
+		if len(m.Values) == 0 {
 			fmt.Fprintf(w, "| %s\t| %s\t| missing: %s\t| \t| \t| \t|\n", m.Group, m.Name, m.Note)
 			continue
 		}
 		fmt.Fprintf(w, "| %s\t| %s\t| %s\t| %s\t| %s\t| %.2f\t|\n", m.Group, m.Name,
-			show(median(m.Seconds)), show(slices.Min(m.Seconds)), show(slices.Max(m.Seconds)), m.Ratio)
+			m.Unit.show(median(m.Values)), m.Unit.show(slices.Min(m.Values)), m.Unit.show(slices.Max(m.Values)), m.Ratio)
 	}
 	return w.Flush()
-}
-
-// show prints seconds with three digits.
-func show(seconds float64) string {
-	d := time.Duration(seconds * float64(time.Second))
-	unit := time.Nanosecond
-	for d/unit >= 1000 {
-		unit *= 10
-	}
-	return d.Round(unit).String()
 }

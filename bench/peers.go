@@ -48,11 +48,3 @@ func pythonSubject(name, what, who string, n int, stdin string) subject {
 		return strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
 	}}
 }
-
-// nodePools names what is not measured.
-func nodePools() []subject {
-	return []subject{
-		{name: "Node, workerpool", note: "not measured: it has to be fetched with npm"},
-		{name: "Node, piscina", note: "not measured: it has to be fetched with npm"},
-	}
-}

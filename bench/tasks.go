@@ -20,38 +20,47 @@ var (
 	})
 )
 
-const tinyCalls = 20_000
+const (
+	tinyName  = "tiny call, two workers, per call"
+	tinyCalls = 20_000
+)
 
 // tiny is the throughput of calls that do nothing, on two workers: seconds for
 // each.
-func tiny() group {
-	return group{"tiny call, two workers, per call", []subject{
+func tiny(node *node) group {
+	return group{name: tinyName, subjects: append([]subject{
 		pythonSubject("Python, multiprocessing.Pool.imap_unordered", "tiny", "multiprocessing", tinyCalls, ""),
-		{name: "cutoff, Map, each with its own limit", run: func(ctx context.Context) (float64, error) { return mapTiny(ctx, 0) }},
-		{name: "cutoff, Map, Spin 20 µs", run: func(ctx context.Context) (float64, error) { return mapTiny(ctx, 20*time.Microsecond) }},
+		{name: "cutoff, Map, each with its own limit", run: func(ctx context.Context) (float64, error) { return perTiny(ctx, 0) }},
+		{name: "cutoff, Map, Spin 20 µs", run: func(ctx context.Context) (float64, error) { return perTiny(ctx, 20*time.Microsecond) }},
 		pythonSubject("Python, Pool.imap_unordered in chunks of 100", "tiny", "multiprocessing chunks", 10*tinyCalls, ""),
 		pythonSubject("Python, ProcessPoolExecutor.map in chunks of 100", "tiny", "executor chunks", 10*tinyCalls, ""),
 		pythonSubject("Python, pebble.map in chunks of 100, a limit for each chunk", "tiny", "pebble", 10*tinyCalls, ""),
-	}}
+	}, node.subjects("tiny", tinyCalls)...)}
 }
 
-func mapTiny(ctx context.Context, spin time.Duration) (float64, error) {
+func perTiny(ctx context.Context, spin time.Duration) (float64, error) {
+	took, err := mapTiny(ctx, spin, tinyCalls)
+	return took.Seconds() / tinyCalls, err
+}
+
+// mapTiny makes n calls.
+func mapTiny(ctx context.Context, spin time.Duration, n int) (time.Duration, error) {
 	pool, err := cutoff.NewPool(cutoff.PoolOptions{Workers: 2, Spin: spin, Limits: cutoff.Limits{Timeout: time.Minute}})
 	if err != nil {
 		return 0, err
 	}
 	defer pool.Kill()
 	begun, sum := time.Now(), 0
-	for it := range add.Map(ctx, pool, upTo(tinyCalls)) {
+	for it := range add.Map(ctx, pool, upTo(n)) {
 		if it.Err != nil {
 			return 0, it.Err
 		}
 		sum += it.Out
 	}
-	if sum != tinyCalls*(tinyCalls+1)/2 {
+	if sum != n*(n+1)/2 {
 		return 0, errors.New("results are missing")
 	}
-	return time.Since(begun).Seconds() / tinyCalls, nil
+	return time.Since(begun), nil
 }
 
 func upTo(n int) func(func(int) bool) {
@@ -90,7 +99,7 @@ func mixed() group {
 	for _, d := range naps {
 		fmt.Fprintln(&in, d.Seconds())
 	}
-	return group{"200 tasks, 20 hang, 4 workers, limit 250 ms", []subject{
+	return group{name: "200 tasks, 20 hang, 4 workers, limit 250 ms", subjects: []subject{
 		{name: "the ideal schedule", run: func(context.Context) (float64, error) { return ideal(naps).Seconds(), nil }},
 		{name: "cutoff, Map", run: func(ctx context.Context) (float64, error) { return mapMixed(ctx, naps) }},
 		pythonSubject("Python, pebble", "mixed", "pebble", 0, in.String()),
@@ -133,7 +142,7 @@ func mapMixed(ctx context.Context, naps []time.Duration) (float64, error) {
 
 // payload is an echo of size bytes, one at a time, the median.
 func (p *pools) payload(size, n int, text string) group {
-	return group{"echo of " + text, []subject{
+	return group{name: "echo of " + text, subjects: []subject{
 		{name: "cutoff", run: func(ctx context.Context) (float64, error) { return medianCall(ctx, p.warmPool, size, n) }},
 		pythonSubject("Python, multiprocessing.Pool", strconv.Itoa(size), "multiprocessing", n, ""),
 		pythonSubject("Python, ProcessPoolExecutor", strconv.Itoa(size), "executor", n, ""),

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"time"
+
+	"github.com/cutoff-run/cutoff"
+)
+
+// Many cutoffs whose deadlines pass at the same instant, beside what the kills
+// alone take: the same number of equal processes, killed in a loop and reaped.
+
+// functionsAtOnce takes a worker for each call. A thousand would be gigabytes
+// and minutes of starting; a thousand commands are neither.
+func functionsAtOnce(n int) group {
+	return group{name: fmt.Sprintf("%d functions cut off at once", n), figures: lateness, most: 3, subjects: []subject{
+		{name: "the kills alone, of this program", runAll: func(context.Context) ([]float64, error) {
+			return latenessOrError(killAtOnce(n, func() (*exec.Cmd, error) { return startBare("idle") }))
+		}},
+		{name: "cutoff, with the stacks", runAll: func(ctx context.Context) ([]float64, error) {
+			return latenessOrError(callsAtOnce(ctx, cutoff.PoolOptions{Workers: n}))
+		}},
+		{name: "cutoff, NoStack", runAll: func(ctx context.Context) ([]float64, error) {
+			return latenessOrError(callsAtOnce(ctx, cutoff.PoolOptions{Workers: n, NoStack: true}))
+		}},
+	}}
+}
+
+func commandsAtOnce(n int) group {
+	return group{name: fmt.Sprintf("%d commands cut off at once", n), figures: lateness, most: 3, subjects: []subject{
+		{name: "the kills alone, of sleep", note: lacking(sleeper.Path), runAll: func(context.Context) ([]float64, error) {
+			return latenessOrError(killAtOnce(n, func() (*exec.Cmd, error) {
+				c := exec.Command(sleeper.Path, sleeper.Args...)
+				return c, c.Start()
+			}))
+		}},
+		{name: "cutoff", note: lacking(sleeper.Path), runAll: func(ctx context.Context) ([]float64, error) {
+			return latenessOrError(sleepersAtOnce(ctx, n, sleeper))
+		}},
+		{name: "cutoff, NoStack", note: lacking(sleeper.Path), runAll: func(ctx context.Context) ([]float64, error) {
+			c := sleeper
+			c.NoStack = true
+			return latenessOrError(sleepersAtOnce(ctx, n, c))
+		}},
+	}}
+}
+
+func latenessOrError(late []float64, err error) ([]float64, error) {
+	if err != nil {
+		return nil, err
+	}
+	return latenessOf(late), nil
+}
+
+// sleeper is a command that only waits. It ends by itself if nobody kills it.
+var sleeper = cutoff.Command{Path: "sleep", Args: []string{strconv.Itoa(int(bareLife.Seconds()))}}
+
+// lacking says why a program cannot be run, or "".
+func lacking(exe string) string {
+	if _, err := exec.LookPath(exe); err != nil {
+		return exe + " is not installed"
+	}
+	return ""
+}
+
+// perStart is how much time there is for the start of each task before the
+// first deadline passes.
+const perStart = 4 * time.Millisecond
+
+// callsAtOnce has a call for each worker of the pool, which does nothing, be
+// cut off at the same instant. It returns how long after its deadline each
+// caller heard of it.
+func callsAtOnce(ctx context.Context, o cutoff.PoolOptions) ([]float64, error) {
+	pool, err := cutoff.NewPool(o)
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Kill()
+	if err := settled(ctx, pool, cutoff.Stats{Idle: o.Workers}); err != nil {
+		return nil, err
+	}
+	due := time.Now().Add(time.Duration(o.Workers)*perStart + runLimit)
+	starting, stop := context.WithDeadlineCause(ctx, due, errTooSlow)
+	defer stop()
+	return deadlines(o.Workers, func(i int) (waiter, time.Duration, error) {
+		limit := time.Until(due)
+		if limit <= 0 {
+			return nil, 0, errTooSlow
+		}
+		call, err := nap.Start(ctx, pool.With(cutoff.Limits{Timeout: limit}), hangs)
+		if err != nil {
+			return nil, 0, err
+		}
+		return func() (cutoff.Result, error) {
+			_, err := call.Wait()
+			return call.Result(), err
+		}, limit, settled(starting, pool, cutoff.Stats{Busy: i + 1})
+	})
+}
+
+// sleepersAtOnce is the same with commands.
+func sleepersAtOnce(ctx context.Context, n int, c cutoff.Command) ([]float64, error) {
+	due := time.Now().Add(time.Duration(n)*perStart + runLimit)
+	return deadlines(n, func(int) (waiter, time.Duration, error) {
+		return startSleeper(ctx, c, due)
+	})
+}
+
+// startSleeper starts the command, to be cut off when it is due. It returns
+// how to wait for it, and its limit.
+func startSleeper(ctx context.Context, c cutoff.Command, due time.Time) (waiter, time.Duration, error) {
+	c.Limits.Timeout = time.Until(due)
+	if c.Limits.Timeout <= 0 {
+		return nil, 0, errTooSlow
+	}
+	p, err := c.Start(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	return p.Wait, c.Limits.Timeout, nil
+}
+
+var errTooSlow = errors.New("the machine is too busy: the first deadline passed before the last task had started")
+
+// waiter waits for the end of a task.
+type waiter func() (cutoff.Result, error)
+
+// deadlines starts n tasks, one after the other, and waits for them in a
+// goroutine each, as their callers do. It returns by how much each was heard
+// of after its deadline, which counts from its own start.
+func deadlines(n int, start func(i int) (wait waiter, limit time.Duration, err error)) ([]float64, error) {
+	type ending struct {
+		late time.Duration
+		err  error
+	}
+	var failure error
+	endings, started := make(chan ending, n), 0
+	for failure == nil && started < n {
+		wait, limit, err := start(started)
+		failure = err
+		if wait == nil {
+			break
+		}
+		started++
+		go func() {
+			r, err := wait()
+			e := ending{late: time.Since(r.Started.Add(limit))}
+			if r.Outcome != cutoff.Timeout {
+				e.err = fmt.Errorf("not cut off, but %s: %w", r.Outcome, err)
+			}
+			endings <- e
+		}()
+	}
+	late := make([]float64, started)
+	for i := range late {
+		e := <-endings
+		late[i] = e.late.Seconds()
+		failure = errors.Join(failure, e.err)
+	}
+	return late, failure
+}
+
+// settled returns when the pool has at least so many idle and busy workers.
+func settled(ctx context.Context, pool *cutoff.Pool, want cutoff.Stats) error {
+	ctx, stop := context.WithTimeout(ctx, time.Minute)
+	defer stop()
+	for {
+		if s := pool.Stats(); s.Idle >= want.Idle && s.Busy >= want.Busy {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		time.Sleep(100 * time.Microsecond)
+	}
+}
