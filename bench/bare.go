@@ -13,7 +13,7 @@ import (
 const bareVar = "CUTOFF_BENCH_BARE"
 
 // bareLife is after how long such a process ends if nobody kills it.
-const bareLife = 2 * time.Minute
+const bareLife = 5 * time.Minute
 
 func playBare() {
 	what := os.Getenv(bareVar)

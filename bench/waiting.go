@@ -48,16 +48,17 @@ func waitTogether(ctx context.Context, n int) ([]float64, error) {
 	c := sleeper
 	c.Stdout, c.Stderr = null, null
 	var costs []float64
-	first := time.Now().Add(time.Duration(n) * perStart)
-	late, err := deadlines(n, func(i int) (wait waiter, limit time.Duration, err error) {
-		if time.Until(first) <= 0 {
-			return nil, 0, errTooSlow
-		}
-		wait, limit, err = startSleeper(ctx, c, first.Add(time.Duration(i)*perCutoff))
-		if i == n-1 && err == nil {
-			costs, err = costsOfEach(n)
-		}
-		return wait, limit, err
+	late, err := inTime(n, func(first time.Time) ([]float64, error) {
+		return deadlines(ctx, n, func(ctx context.Context, i int) (wait waiter, limit time.Duration, err error) {
+			if time.Until(first) <= 0 {
+				return nil, 0, errTooSlow
+			}
+			wait, limit, err = startSleeper(ctx, c, first.Add(time.Duration(i)*perCutoff))
+			if i == n-1 && err == nil {
+				costs, err = costsOfEach(n)
+			}
+			return wait, limit, err
+		})
 	})
 	if err != nil {
 		return nil, err
