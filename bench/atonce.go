@@ -68,15 +68,14 @@ func lacking(exe string) string {
 }
 
 // perStart is how much time there is for the start of each task before the
-// first deadline passes. Where that is too little, twice and four times as much
-// are tried.
+// first deadline passes. Where that is too little, four times as much is tried.
 const perStart = 4 * time.Millisecond
 
 var errTooSlow = errors.New("the machine is too busy: the first deadline passed before the last task had started")
 
 // inTime has n tasks started before the first of them is due.
 func inTime(n int, try func(due time.Time) ([]float64, error)) (late []float64, err error) {
-	for _, more := range []int{1, 2, 4} {
+	for _, more := range []int{1, 4} {
 		late, err = try(time.Now().Add(time.Duration(n*more)*perStart + runLimit))
 		if !errors.Is(err, errTooSlow) {
 			break

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // A part is a measurement of a process as a whole, its memory for one. It runs
@@ -42,7 +43,12 @@ func playPart(ctx context.Context) {
 	os.Exit(0)
 }
 
+// partBound is how long a part may take.
+const partBound = 10 * time.Minute
+
 func runPart(ctx context.Context, name string, n int) ([]float64, error) {
+	ctx, stop := context.WithTimeout(ctx, partBound)
+	defer stop()
 	c := exec.CommandContext(ctx, "/proc/self/exe")
 	c.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d", partVar, name, n))
 	c.Stderr = os.Stderr
