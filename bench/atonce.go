@@ -152,7 +152,7 @@ func deadlines(ctx context.Context, n int, start func(ctx context.Context, i int
 	}
 	var failure error
 	endings, started := make(chan ending, n), 0
-	for failure == nil && started < n {
+	for started < n {
 		wait, limit, err := start(ctx, started)
 		if err != nil {
 			failure = err
