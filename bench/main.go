@@ -14,6 +14,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -105,6 +106,7 @@ func run(ctx context.Context, rounds int, only string, asJSON, full bool) error 
 		defer node.remove()
 	}
 	var all []measurement
+	var failed error // what others measured counts all the same
 	for _, g := range []group{
 		pools.warm(floor, node), tiny(node), pools.payload(1<<20, 50, "1 MiB"), pools.payload(64<<20, 3, "64 MiB"),
 		pools.fresh(), pools.overshoot(node), loaded(), pools.next(),
@@ -116,27 +118,27 @@ func run(ctx context.Context, rounds int, only string, asJSON, full bool) error 
 		}
 		fmt.Fprintf(os.Stderr, "bench: %s…\n", g.name)
 		ms, err := measure(ctx, g, rounds)
-		if err != nil {
-			return err
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		all = append(all, ms...)
+		all, failed = append(all, ms...), errors.Join(failed, err)
 	}
 	if asJSON {
 		e := json.NewEncoder(os.Stdout)
 		e.SetIndent("", "  ")
-		return e.Encode(all)
+		return errors.Join(failed, e.Encode(all))
 	}
-	return printTable(all)
+	return errors.Join(failed, printTable(all))
 }
 
-// measure runs the group's subjects in turn, round by round.
-func measure(ctx context.Context, g group, rounds int) ([]measurement, error) {
+// measure runs the group's subjects in turn, round by round. One that fails is
+// not run again; the error tells of all that did.
+func measure(ctx context.Context, g group, rounds int) (ms []measurement, failed error) {
 	figures := g.figures
 	if figures == nil {
 		figures = []figure{{unit: seconds}}
 	}
-	var ms []measurement // the subjects of the first figure, of the second, …
-	for _, f := range figures {
+	for _, f := range figures { // the subjects of the first figure, of the second, …
 		for _, s := range g.subjects {
 			ms = append(ms, measurement{Group: f.of(g), Name: s.name, Unit: f.unit, Note: s.note})
 		}
@@ -151,11 +153,14 @@ func measure(ctx context.Context, g group, rounds int) ([]measurement, error) {
 			}
 			values, err := s.round(ctx)
 			if err != nil {
-				return nil, fmt.Errorf("%s, %s: %w", g.name, s.name, err)
+				g.subjects[i].note = "it failed"
+				failed = errors.Join(failed, fmt.Errorf("%s, %s: %w", g.name, s.name, err))
 			}
-			for j, v := range values {
+			for j := range figures {
 				m := &ms[j*len(g.subjects)+i]
-				m.Values = append(m.Values, v)
+				if m.Note = g.subjects[i].note; m.Note == "" {
+					m.Values = append(m.Values, values[j])
+				}
 			}
 		}
 	}
@@ -164,7 +169,7 @@ func measure(ctx context.Context, g group, rounds int) ([]measurement, error) {
 			rows[i].compare(rows[0])
 		}
 	}
-	return ms, nil
+	return ms, failed
 }
 
 func (s subject) round(ctx context.Context) ([]float64, error) {
@@ -187,7 +192,7 @@ func printTable(all []measurement) error {
 	fmt.Fprintln(w, "| what\t| by\t| median\t| min\t| max\t| ratio\t|")
 	fmt.Fprintln(w, "|---\t|---\t|---\t|---\t|---\t|---\t|")
 	for _, m := range all {
-		if len(m.Values) == 0 {
+		if m.Note != "" {
 			fmt.Fprintf(w, "| %s\t| %s\t| missing: %s\t| \t| \t| \t|\n", m.Group, m.Name, m.Note)
 			continue
 		}
