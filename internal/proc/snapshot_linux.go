@@ -57,6 +57,9 @@ func (h *sweepHold) roots(t *Tree, end time.Time) (pids []int) {
 		if time.Now().After(end) {
 			break
 		}
+		if awaited.has(pid) { // other trees' leaders
+			continue
+		}
 		if st, ok := readStat(pid); ok && (st.pgrp == t.pid || st.session == t.pid || h.mark.on(pid)) {
 			pids = append(pids, pid)
 		}
