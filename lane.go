@@ -1,5 +1,7 @@
 package cutoff
 
+import "sync"
+
 // A lane is one of the goroutines of a Map that make calls: one call at a time,
 // or one row of them.
 type lane[In, Out any] struct {
@@ -12,7 +14,8 @@ type lane[In, Out any] struct {
 	calls  []*invocation
 	// Two, since the receiver uses the items of one until it takes the other.
 	items  [2][]Item[In, Out]
-	filled int // which one was sent last
+	filled int            // which one was sent last
+	aside  sync.WaitGroup // what is sent while a call of its row goes on
 }
 
 // serve carries inputs to their end until there are none left.
@@ -78,8 +81,15 @@ func (l *lane[In, Out]) callRow() {
 		sent, begun = n, b
 		l.withdraw(b)
 		l.todo.giveBack(l.inputs[b:])
-		l.sendEnded(0, n)
+		if b == n {
+			l.sendEnded(0, n)
+			return
+		}
+		// The receiver may take as long as it likes, and the one that goes on must
+		// not wait for it.
+		l.aside.Go(func() { l.sendEnded(0, n) })
 	})
+	l.aside.Wait()
 	l.sendEnded(sent, ended)
 	if ended < begun { // its worker died before it could take it up
 		l.withdraw(ended)

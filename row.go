@@ -33,7 +33,8 @@ func (e *engine) mayRow(l Limits) bool {
 
 // run gives the calls to a worker and carries the first ones to their end; it
 // returns how many. The others have not begun. As soon as it is known which
-// these are, early is told how many have ended and how many have begun.
+// these are, early is told how many have ended and how many have begun; it must not
+// wait for anybody if these are not the same.
 func (r *row) run(cs []*invocation, early func(ended, begun int)) int {
 	e := cs[0].e
 	m, err := cs[0].acquire()
