@@ -68,7 +68,7 @@ type server struct {
 	meter  []byte // of the last reply, to be used again
 	epoch  epoch
 	page   *page         // nil: there is none
-	paged  atomic.Uint32 // the number of the page's call that runs; 0: none
+	paged  atomic.Uint32 // the word with which the page's call that runs was posted; 0: none
 	latest uint64        // the last call that came over the page
 
 	mu      sync.Mutex
@@ -189,16 +189,18 @@ func (s *server) call(f wire.Frame) {
 	returned = true
 
 	c.stop() // so that goroutines which listen to it can end
+	more := runtime.NumGoroutine() > goroutines
 	m := s.since(before, began)
 	m.Goroutines = leftBehind(goroutines)
-	if m.Wall >= cloneTime || !s.hasNext() {
+	if more || m.Wall >= cloneTime || !s.hasNext() {
 		m.Processes = s.started.Left(true, m.Goroutines == 0)
 	}
 	s.finish(c, m, out, err)
 }
 
 // cloneTime is less than it takes the kernel to clone a process: a function that
-// was faster has started none. To ask takes about as long as such a function.
+// was faster has started none, unless it has left that to a goroutine. To ask takes
+// about as long as such a function.
 const cloneTime = 2 * time.Microsecond
 
 // begin makes a call the running one. It tells its deadline but keeps no timer:

@@ -31,7 +31,7 @@ func (s *server) serveCall() {
 		os.Exit(ExitProtocol)
 	}
 	s.latest = f.Call
-	s.paged.Store(s.page.number)
+	s.paged.Store(turn(s.page.number, posted))
 	s.call(f)
 	s.paged.Store(0)
 }
@@ -74,8 +74,8 @@ func (s *server) lookup(name []byte) Function {
 // leavePage turns a call over to the pipes: what is sent there next must not
 // be overtaken by a reply at the page.
 func (s *server) leavePage() {
-	if n := s.paged.Load(); n != 0 {
-		s.page.turnFrom(n, left)
+	if w := s.paged.Load(); w != 0 {
+		s.page.turnFrom(w/phases, left)
 	}
 }
 

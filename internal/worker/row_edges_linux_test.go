@@ -1,0 +1,107 @@
+package worker
+
+import (
+	"context"
+	"encoding/binary"
+	"os/exec"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cutoff-run/cutoff/internal/wire"
+)
+
+func init() {
+	// start aside returns at once, and then starts a process.
+	functions["start aside"] = func(_ context.Context, in []byte) ([]byte, error) {
+		go func() { _ = exec.Command("sleep", "600").Start() }()
+		return in, nil
+	}
+	// jump gives its page another number.
+	functions["jump"] = func(ctx context.Context, in []byte) ([]byte, error) {
+		time.Sleep(100 * time.Millisecond) // by now the caller has left the page
+		s, n := FromContext(ctx).server, binary.LittleEndian.Uint32(in)
+		s.page.number = n
+		s.page.taken.Store(n)
+		s.page.word.Store(turn(n, left))
+		return nil, nil
+	}
+}
+
+// TestRowStartsAside holds that a process counts for the call that is
+// responsible for it, though that call took no time to be.
+func TestRowStartsAside(t *testing.T) {
+	for range 10 {
+		w := start(t)
+		awaitPage(t, w)
+		calls := rowOf("echo", "echo", "start aside", "echo", "echo")
+		ends := make([]Ending, len(calls))
+		for done := 0; done < len(calls); {
+			n, under := w.Begin(calls[done:], ends[done:])
+			if under {
+				ends[done+n] = w.Finish()
+				n++
+			}
+			done += n
+		}
+		for i, end := range ends {
+			if end.Reply != wire.KindDone || (end.Meter.Processes > 0) != (i == 2) && end.Meter.Goroutines == 0 {
+				t.Errorf("%d: it took %v and left %d processes: %+v", i, end.Meter.Wall, end.Meter.Processes, end)
+			}
+		}
+	}
+}
+
+// jumpTo has both ends go on from a number.
+func jumpTo(t *testing.T, w *Worker, n uint32) {
+	t.Helper()
+	if end := w.Do(Call{Func: "jump", In: binary.LittleEndian.AppendUint32(nil, n), Timeout: bound}); end.Reply != wire.KindDone {
+		t.Fatalf("%+v", end)
+	}
+	w.page.number, w.page.served = n, n
+}
+
+// TestNumbersWrap has the numbers of a page's calls begin anew, between rows and
+// within one.
+func TestNumbersWrap(t *testing.T) {
+	w := start(t)
+	for _, size := range []int{1, 7} {
+		jumpTo(t, w, numbers-4)
+		for i := range 8 {
+			calls := make([]Call, size)
+			for j := range calls {
+				calls[j] = Call{Func: "echo", In: strconv.AppendInt(nil, int64(10*i+j), 10), Timeout: bound}
+			}
+			ends := make([]Ending, size)
+			for done := 0; done < size; {
+				n, under := w.Begin(calls[done:], ends[done:])
+				if under {
+					ends[done+n] = w.Finish()
+					n++
+				}
+				done += n
+			}
+			for j, end := range ends {
+				if string(end.Body) != string(calls[j].In) {
+					t.Fatalf("row %d of %d, call %d: %+v", i, size, j, end)
+				}
+			}
+		}
+	}
+
+	// Behind number 0 there is one that does not begin.
+	jumpTo(t, w, numbers-1)
+	if end := w.Do(Call{Func: "echo", In: []byte("x"), Timeout: bound}); string(end.Body) != "x" || w.page.number != 0 {
+		t.Fatalf("number %d: %+v", w.page.number, end)
+	}
+	stopAndWait(t, w)
+	go func() {
+		time.Sleep(100 * time.Millisecond)
+		_ = unix.Kill(w.PID(), unix.SIGKILL)
+	}()
+	if end := w.Do(Call{Func: "echo", Timeout: bound}); !end.Started.IsZero() || !end.Gone || end.Broken != nil {
+		t.Errorf("it has not begun: %+v", end)
+	}
+}
