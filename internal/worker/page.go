@@ -150,7 +150,10 @@ func (p *page) await(d time.Duration) {
 		return
 	}
 	p.callerSleeps.Store(1)
-	for w := p.word.Load(); w%phases == posted && !sleepPage(&p.word, w, d-looked); w = p.word.Load() {
+	for range p.laid + 1 { // the word moves no more often, unless a function moves it
+		if w := p.word.Load(); w%phases != posted || sleepPage(&p.word, w, d-looked) {
+			break
+		}
 	}
 	p.callerSleeps.Store(0)
 }

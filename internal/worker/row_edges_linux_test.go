@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +19,13 @@ func init() {
 	functions["start aside"] = func(_ context.Context, in []byte) ([]byte, error) {
 		go func() { _ = exec.Command("sleep", "600").Start() }()
 		return in, nil
+	}
+	// whirl turns the word for ever.
+	functions["whirl"] = func(ctx context.Context, _ []byte) ([]byte, error) {
+		p := FromContext(ctx).server.page
+		for i := p.number; ; i = after(i, 1) {
+			p.word.Store(turn(i, posted))
+		}
 	}
 	// jump gives its page another number.
 	functions["jump"] = func(ctx context.Context, in []byte) ([]byte, error) {
@@ -50,6 +58,37 @@ func TestRowStartsAside(t *testing.T) {
 			if end.Reply != wire.KindDone || (end.Meter.Processes > 0) != (i == 2) && end.Meter.Goroutines == 0 {
 				t.Errorf("%d: it took %v and left %d processes: %+v", i, end.Meter.Wall, end.Meter.Processes, end)
 			}
+		}
+	}
+}
+
+// TestWhirl holds that a function which turns the word faster than its caller can
+// fall asleep keeps nobody awake for ever.
+func TestWhirl(t *testing.T) {
+	for _, row := range []string{"whirl", "echo whirl echo"} {
+		c := config()
+		c.Spin = 100 * time.Microsecond // so that it is still awake
+		w, err := Start(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		awaitPage(t, w)
+		ended := make(chan struct{})
+		calls := rowOf(strings.Fields(row)...)
+		go func() {
+			defer close(ended)
+			if _, under := w.Begin(calls, make([]Ending, len(calls))); under {
+				w.Kill()
+				w.Finish()
+			}
+		}()
+		select {
+		case <-ended:
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s: its caller still waits", row)
+			w.Kill()
+			<-ended
 		}
 	}
 }
