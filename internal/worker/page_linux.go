@@ -192,23 +192,26 @@ func newEpoch() epoch {
 
 // openFile knows a descriptor and what it stands for. That is looked up before
 // every reply, so in the fastest way that there is: the kernel notes with an open
-// file to whom it would send SIGIO, if anybody had asked for one, and nobody else
-// writes that note.
-type openFile struct {
-	fd    int
-	owner int
-}
+// file which signal it would send instead of SIGIO, if anybody had asked for one,
+// and nobody else writes this one there. (To whom it would send it is no such
+// mark: a process names itself, as the worker does for the pipe that it is to die
+// with.)
+type openFile struct{ fd int }
+
+const (
+	fGetSig  = 11 // F_GETSIG of fcntl(2), which x/sys does not name
+	pipeMark = 64 // the last signal of them all
+)
 
 // markFile puts the note down.
 func markFile(fd int) openFile {
-	f := openFile{fd, os.Getpid()}
-	_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETOWN, f.owner)
-	return f
+	_, _ = unix.FcntlInt(uintptr(fd), fSetSig, pipeMark)
+	return openFile{fd}
 }
 
 // isOpen reports whether the descriptor still stands for the same file. It does
 // not block.
 func (f openFile) isOpen() bool {
-	owner, _, errno := unix.RawSyscall(unix.SYS_FCNTL, uintptr(f.fd), unix.F_GETOWN, 0)
-	return errno == 0 && int(owner) == f.owner
+	mark, _, errno := unix.RawSyscall(unix.SYS_FCNTL, uintptr(f.fd), fGetSig, 0)
+	return errno == 0 && mark == pipeMark
 }

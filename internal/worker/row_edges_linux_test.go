@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"encoding/binary"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -19,6 +20,15 @@ func init() {
 	functions["start aside"] = func(_ context.Context, in []byte) ([]byte, error) {
 		go func() { _ = exec.Command("sleep", "600").Start() }()
 		return in, nil
+	}
+	// replace puts another descriptor in the place of the one for replies.
+	functions["replace"] = func(_ context.Context, in []byte) ([]byte, error) {
+		fd, err := strconv.Atoi(string(in))
+		if err == nil {
+			_, _ = unix.FcntlInt(uintptr(fd), unix.F_SETOWN, os.Getpid())
+			err = unix.Dup3(fd, fdReplies, 0)
+		}
+		return in, err
 	}
 	// whirl turns the word for ever.
 	functions["whirl"] = func(ctx context.Context, _ []byte) ([]byte, error) {
@@ -58,6 +68,18 @@ func TestRowStartsAside(t *testing.T) {
 			if end.Reply != wire.KindDone || (end.Meter.Processes > 0) != (i == 2) && end.Meter.Goroutines == 0 {
 				t.Errorf("%d: it took %v and left %d processes: %+v", i, end.Meter.Wall, end.Meter.Processes, end)
 			}
+		}
+	}
+}
+
+// TestReplaced holds that a function which replaces the worker's descriptor pays
+// for that itself, whatever it takes.
+func TestReplaced(t *testing.T) {
+	for _, fd := range []int{0, 1, 2, fdRequests, fdAlive, fdAsk} {
+		w := start(t)
+		awaitPage(t, w)
+		if end := w.Do(Call{Func: "replace", In: []byte(strconv.Itoa(fd)), Timeout: bound}); end.Reply != 0 || end.Status.ExitCode != ExitProtocol {
+			t.Errorf("%d: %+v", fd, end)
 		}
 	}
 }
