@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -36,6 +37,12 @@ var noted = Register("noted", func(_ context.Context, in [2]int) (int, error) {
 		return in[0], exec.Command("sleep", "600").Start()
 	case takesLong:
 		time.Sleep(5 * time.Millisecond)
+	case exits:
+		runtime.Goexit()
+	case closes:
+		for fd := 3; fd < 20; fd++ {
+			_ = syscall.Close(fd)
+		}
 	case isLarge:
 		return len(make([]byte, 1<<20)), nil
 	}
@@ -53,12 +60,14 @@ const (
 	spawns
 	takesLong
 	isLarge
+	exits
+	closes
 )
 
 // TestMapRows holds that calls in rows keep what single ones do: each runs once
 // and has one outcome, its own, and what hangs or dies takes nobody with it.
 func TestMapRows(t *testing.T) {
-	const n = 4000
+	const n = 4500
 	notes := t.TempDir() + "/notes"
 	if err := os.WriteFile(notes, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -66,10 +75,10 @@ func TestMapRows(t *testing.T) {
 	t.Setenv(notesVar, notes)
 	p := newPool(t, PoolOptions{Workers: 3, Spares: 2, Limits: Limits{Timeout: ample}, Env: os.Environ()})
 	how := map[int]int{}
-	for i, h := range []int{hangs, fails, panics, dies, leaves, spawns, takesLong, isLarge, fails, hangs, hangs, dies, panics} {
+	for i, h := range []int{hangs, fails, panics, dies, leaves, spawns, takesLong, isLarge, fails, hangs, hangs, dies, panics, exits, closes} {
 		how[500+250*i], how[501+250*i] = h, h
 	}
-	want := map[int]Outcome{hangs: Timeout, fails: Failed, panics: Crashed, dies: Crashed}
+	want := map[int]Outcome{hangs: Timeout, fails: Failed, panics: Crashed, dies: Crashed, exits: Crashed, closes: Crashed}
 	inputs := func(yield func([2]int) bool) {
 		for i := range n {
 			if !yield([2]int{i, how[i]}) {
@@ -113,7 +122,7 @@ func TestMapRows(t *testing.T) {
 			t.Errorf("item %d ran %d times", i, times)
 		}
 	}
-	if s := p.Stats(); s.Calls != n || s.Busy != 0 || s.CutOff != 6 || s.Crashed != 8 {
+	if s := p.Stats(); s.Calls != n || s.Busy != 0 || s.CutOff != 6 || s.Crashed != 12 {
 		t.Errorf("%+v", s)
 	}
 }
