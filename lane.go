@@ -81,18 +81,22 @@ func (l *lane[In, Out]) callRow() {
 		sent, begun = n, b
 		l.withdraw(b)
 		l.todo.giveBack(l.inputs[b:])
+		calls := l.calls[:n]
 		if b == n {
-			l.sendEnded(0, n)
+			l.sendEnded(l.inputs, calls)
 			return
 		}
 		// The receiver may take as long as it likes, and the one that goes on must
 		// not wait for it.
-		l.aside.Go(func() { l.sendEnded(0, n) })
+		l.aside.Go(func() { l.sendEnded(l.inputs, calls) })
 	})
-	l.aside.Wait()
-	l.sendEnded(sent, ended)
+	last := l.calls[sent:ended]
 	if ended < begun { // its worker died before it could take it up
 		l.withdraw(ended)
+	}
+	l.aside.Wait() // the pool knows of none of these calls any more
+	l.sendEnded(l.inputs[sent:], last)
+	if ended < begun {
 		l.send(append(l.next(), l.call(l.inputs[ended])))
 	}
 	switch took := l.row.took; {
@@ -114,15 +118,15 @@ func (l *lane[In, Out]) withdraw(from int) {
 	l.calls = l.calls[:from]
 }
 
-// sendEnded sends the items of some of the row's calls.
-func (l *lane[In, Out]) sendEnded(from, to int) {
-	if from == to {
+// sendEnded sends the items of calls that have ended, given with their inputs.
+func (l *lane[In, Out]) sendEnded(inputs []input[In], calls []*invocation) {
+	if len(calls) == 0 {
 		return
 	}
 	items := l.next()
-	for i, in := range l.inputs[from:to] {
-		it := Item[In, Out]{Index: in.index, In: in.in}
-		it.take(l.calls[from+i])
+	for i, c := range calls {
+		it := Item[In, Out]{Index: inputs[i].index, In: inputs[i].in}
+		it.take(c)
 		items = append(items, it)
 	}
 	l.send(items)
