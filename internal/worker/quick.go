@@ -78,7 +78,10 @@ func (w *Worker) lay(calls []Call) int {
 		return 0
 	}
 	for i, c := range calls {
-		if c.CPU > 0 || c.Memory > 0 || i > 0 && !(c.joins() && calls[i-1].joins()) { // the first two are measured from before the start
+		if c.CPU > 0 || c.Memory > 0 { // these are measured from before the start
+			return i
+		}
+		if i > 0 && (!c.joins() || !calls[i-1].joins()) {
 			return i
 		}
 		w.head = wire.AppendCallHead(w.head[:0], c.Func, c.Timeout, c.Memory, c.Grace > 0)

@@ -94,7 +94,7 @@ func TestWhirl(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer w.Close()
+		t.Cleanup(w.Close)
 		awaitPage(t, w)
 		ended := make(chan struct{})
 		calls := rowOf(strings.Fields(row)...)
