@@ -46,6 +46,7 @@ func openCgroups() (*cgroupParent, error) {
 			c.lock.Close()
 			return nil, err
 		}
+		keeper.standBy(c, false) // who removes it, also if there is never a tree
 		return c, nil
 	}
 	return nil, errTaken

@@ -557,3 +557,29 @@ func TestOrdinaryUser(t *testing.T) {
 		}
 	}
 }
+
+var _ = helper("finder", func() {
+	c, err := cgroups()
+	if err != nil {
+		panic(err)
+	}
+	fmt.Print(c.dir)
+})
+
+// TestFoundAndNotUsed: a program that has found the level and started nothing
+// leaves no cgroup.
+func TestFoundAndNotUsed(t *testing.T) {
+	if _, err := cgroups(); err != nil {
+		t.Skip("no cgroup to be had:", err)
+	}
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = helperEnv(t, "finder")
+	dir, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "its cgroup is removed", func() bool {
+		_, err := os.Stat(string(dir))
+		return errors.Is(err, os.ErrNotExist)
+	})
+}
