@@ -369,10 +369,8 @@ func (e *engine) enter(cs ...*invocation) error {
 }
 
 func (e *engine) leave(cs ...*invocation) {
-	if e.heard() {
-		for _, c := range cs {
-			e.event(Event{Kind: CallEnded, PID: c.result.PID, Func: c.f.name, Call: c.number, Result: &c.result, Err: c.err})
-		}
+	for _, c := range cs {
+		e.event(Event{Kind: CallEnded, PID: c.result.PID, Func: c.f.name, Call: c.number, Result: &c.result, Err: c.err})
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -68,15 +68,17 @@ func reapAdopted(leader int, ours func(stat) bool) (alive int) {
 }
 
 // deadChild returns a child of this program that is dead and not reaped, whoever
-// started it; 0, if there is none. That is one system call.
-func deadChild() int {
+// started it; 0, if there is none. childless says that there is no child at all,
+// living or dead. It is asked after every call of a function, so it is made
+// cheap: no thread is handed over for a call that cannot block.
+func deadChild() (pid int, childless bool) {
 	var info childInfo
-	_, _, errno := unix.Syscall6(unix.SYS_WAITID, unix.P_ALL, 0, uintptr(unsafe.Pointer(&info)),
+	_, _, errno := unix.RawSyscall6(unix.SYS_WAITID, unix.P_ALL, 0, uintptr(unsafe.Pointer(&info)),
 		unix.WEXITED|unix.WNOHANG|unix.WNOWAIT|unix.WALL, 0, 0)
 	if errno != 0 {
-		return 0
+		return 0, errno == unix.ECHILD
 	}
-	return int(info.pid)
+	return int(info.pid), false
 }
 
 // childInfo is a siginfo_t as waitid fills it in. Its union begins where a

@@ -40,8 +40,9 @@ const (
 	tellLenient = 'l' // the leaders get a signal when the program dies: let them act on it
 )
 
-// keeper is this program's keeper. It is started with the first tree, and
-// again as soon as somebody kills it.
+// keeper is this program's keeper. It is started with the program's cgroup or,
+// where there is none, with the first tree, and again as soon as somebody kills
+// it.
 var keeper keeperProcess
 
 type keeperProcess struct {

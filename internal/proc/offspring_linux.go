@@ -5,7 +5,6 @@ package proc
 import (
 	"os"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,7 +29,7 @@ func NewOffspring() *Offspring {
 // in this process waits for children any more, it reaps those that have ended
 // meanwhile.
 func (o *Offspring) Left(settle, reap bool) int {
-	if childless() {
+	if _, childless := deadChild(); childless {
 		clear(o.known)
 		return 0
 	}
@@ -69,14 +68,4 @@ func (o *Offspring) fresh(reap bool) (list []stat) {
 		}
 	}
 	return list
-}
-
-// childless reports whether this process has no child, living or dead. It is
-// asked after every call of a function, so it is made cheap: no thread is
-// handed over for a call that cannot block.
-func childless() bool {
-	var info [128]byte // siginfo_t, which is not looked at
-	_, _, err := syscall.RawSyscall6(unix.SYS_WAITID, unix.P_ALL, 0, uintptr(unsafe.Pointer(&info)),
-		unix.WEXITED|unix.WNOHANG|unix.WNOWAIT|unix.WALL, 0, 0)
-	return err == unix.ECHILD
 }

@@ -14,8 +14,9 @@
 // Signal, Stop and Kill may be called at any time and any number of times,
 // also after the end. Close must be called once for every tree.
 //
-// On Linux the first tree also starts the keeper: one small process for the
-// whole program that kills every tree when the program dies, however it dies.
+// On Linux the keeper is started as well, with the first tree at the latest: one
+// small process for the whole program that kills every tree when the program
+// dies, however it dies.
 // docs/CONTAINMENT.md says what each level promises.
 package proc
 

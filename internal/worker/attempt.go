@@ -99,7 +99,8 @@ func (a *attempt) carryOn() {
 	deadline.Watch()
 	defer deadline.Unwatch()
 	now := time.Now()
-	if !a.requested {
+	requested := !a.posted.IsZero()
+	if !requested {
 		a.posted = now
 	}
 	a.takeUp = now.Add(takeUpBound)
@@ -111,7 +112,7 @@ func (a *attempt) carryOn() {
 	a.watch()
 	a.rearm(now)
 	var sent <-chan struct{}
-	if !a.requested {
+	if !requested {
 		sent = a.send()
 	}
 	for !a.over {
@@ -136,16 +137,15 @@ type attempt struct {
 	id  uint64
 	end Ending
 
-	posted    time.Time // before the worker could know of it
-	requested bool      // it knows of it already
-	timer     timer
-	rings     <-chan struct{} // the timer's
-	takeUp    time.Time       // bound for Started
-	lastSign  time.Time       // start, beat or report
-	deadline  time.Time       // of the limit that fired, or was about to
-	graceEnd  time.Time
-	stall     deadline.Stall
-	over      bool
+	posted   time.Time // before the worker could know of it; zero: it does not
+	timer    timer
+	rings    <-chan struct{} // the timer's
+	takeUp   time.Time       // bound for Started
+	lastSign time.Time       // start, beat or report
+	deadline time.Time       // of the limit that fired, or was about to
+	graceEnd time.Time
+	stall    deadline.Stall
+	over     bool
 
 	gauge   *proc.Watch // of CPU and Memory; nil: none
 	oom     proc.OOM    // from before the call, if there is no gauge

@@ -47,8 +47,7 @@ type page struct {
 	at             [2]int // how much of the slot for requests, for replies this end has used in this row
 
 	// The pool's.
-	laid   uint32 // how many requests of the next row, or the last, are in the slot
-	served uint32 // the last call that ended, or is sure to have been taken up
+	laid uint32 // how many requests of the next row, or the last, are in the slot
 
 	// The worker's.
 	last uint32   // number of the last call of the row
@@ -171,16 +170,12 @@ func (p *page) close() (replies int, under, begun, ok bool) {
 	if phase != done && phase != left || ended >= laid {
 		return 0, false, false, false
 	}
-	before := p.served
-	if ended > 0 {
-		before = after(first, ended-1)
-	}
 	t := p.taken.Load()
 	begun = t == number
-	if !begun && (phase == done || t != before) {
+	if !begun && (phase == done || t != after(number, numbers-1)) { // it has taken up the one before at least
 		return 0, false, false, false
 	}
-	p.number, p.served = number, number
+	p.number = number
 	if phase == done {
 		return int(ended) + 1, false, false, true
 	}

@@ -58,7 +58,7 @@ func (w *Worker) Begin(calls []Call, ends []Ending) (n int, under bool) {
 	}
 	until := time.Now()
 	if under {
-		w.attempt = attempt{w: w, c: calls[n], id: first + uint64(n), posted: posted, requested: true}
+		w.attempt = attempt{w: w, c: calls[n], id: first + uint64(n), posted: posted}
 		if begun {
 			w.attempt.pageStart()
 			until = w.attempt.end.Started

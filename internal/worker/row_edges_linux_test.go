@@ -121,7 +121,7 @@ func jumpTo(t *testing.T, w *Worker, n uint32) {
 	if end := w.Do(Call{Func: "jump", In: binary.LittleEndian.AppendUint32(nil, n), Timeout: bound}); end.Reply != wire.KindDone {
 		t.Fatalf("%+v", end)
 	}
-	w.page.number, w.page.served = n, n
+	w.page.number = n
 }
 
 // TestNumbersWrap has the numbers of a page's calls begin anew, between rows and
