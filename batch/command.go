@@ -77,11 +77,10 @@ func (r CommandRunner) Run(ctx context.Context, a Attempt) (cutoff.Result, error
 	if t.Stdin != nil {
 		cmd.Stdin = bytes.NewReader(t.Stdin)
 	}
-	p, err := cmd.Start(ctx)
+	p, err := r.Commands.start(ctx, cmd, a)
 	if err != nil {
 		return notStarted, err
 	}
-	r.Commands.add(p, a)
 	defer r.Commands.remove(p)
 	return p.Wait()
 }

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"sync"
@@ -12,6 +13,11 @@ import (
 // Commands are those of a [CommandRunner] that run now. The zero value is
 // ready; its methods may be called by several goroutines.
 type Commands struct {
+	// starts is held for reading while a command starts. Who pauses or looks
+	// waits for it: a command that has begun its work and is not known yet would
+	// go on while the program stands still, and nobody would hold its limits.
+	starts sync.RWMutex
+
 	mu      sync.Mutex
 	paused  bool
 	running map[*cutoff.Process]begun
@@ -32,6 +38,8 @@ func (c *Commands) Pause() error { return c.set(true) }
 func (c *Commands) Continue() error { return c.set(false) }
 
 func (c *Commands) set(paused bool) error {
+	c.starts.Lock()
+	defer c.starts.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.paused = paused
@@ -58,6 +66,7 @@ type CommandState struct {
 // States looks at all that runs, what has run longest first. Each look takes at
 // most 50 ms.
 func (c *Commands) States() []CommandState {
+	c.starts.Lock()
 	c.mu.Lock()
 	procs := make([]*cutoff.Process, 0, len(c.running))
 	states := map[*cutoff.Process]CommandState{}
@@ -66,6 +75,7 @@ func (c *Commands) States() []CommandState {
 		states[p] = CommandState{Attempt: b.attempt, Started: b.at}
 	}
 	c.mu.Unlock()
+	c.starts.Unlock()
 	slices.SortFunc(procs, func(a, b *cutoff.Process) int { return states[a].Started.Compare(states[b].Started) })
 	list := make([]CommandState, len(procs))
 	for i, p := range procs {
@@ -75,11 +85,21 @@ func (c *Commands) States() []CommandState {
 	return list
 }
 
-// add takes a command that has started. Nil Commands take none.
-func (c *Commands) add(p *cutoff.Process, a Attempt) {
+// start starts a command and takes it. Nil Commands take none.
+func (c *Commands) start(ctx context.Context, cmd cutoff.Command, a Attempt) (*cutoff.Process, error) {
 	if c == nil {
-		return
+		return cmd.Start(ctx)
 	}
+	c.starts.RLock()
+	defer c.starts.RUnlock()
+	p, err := cmd.Start(ctx)
+	if err == nil {
+		c.add(p, a)
+	}
+	return p, err
+}
+
+func (c *Commands) add(p *cutoff.Process, a Attempt) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.running == nil {
