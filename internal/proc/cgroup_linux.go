@@ -127,9 +127,7 @@ func (h *cgroupHold) clear(t *Tree) (left int, err error) {
 			return left, err
 		}
 	}
-	// If the dead one is another tree's leader, others may be hidden behind it;
-	// the end of that tree looks again.
-	if dead, _ := deadChild(); pop || dead != 0 && !awaited.has(dead) {
+	if pop || awaited.strangerDied() {
 		h.reapAdopted(t)
 	}
 	return left, removeCgroup(h.dir)

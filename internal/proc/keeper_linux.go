@@ -48,6 +48,7 @@ var keeper keeperProcess
 type keeperProcess struct {
 	mu      sync.Mutex
 	pid     int // 0: none
+	pidfd   int // that ends watches; -1, and before the first 0, if there is none
 	pipe    int // its closing, by our death, is the news
 	starts  int
 	cgroups *cgroupParent // the program's cgroup, once there is one
@@ -57,8 +58,6 @@ type keeperProcess struct {
 	v1      map[byte]uint64 // the program's cgroups in v1 hierarchies
 	spared  []mark          // trees that were let go
 	err     error
-
-	attended attendance // has a lock of its own
 }
 
 // toldAtStart is how many trees that may live on a new keeper finds in its
@@ -103,7 +102,7 @@ func (k *keeperProcess) ensure() error {
 	if err != nil {
 		return err
 	}
-	k.attended.replace(k, pidfd)
+	k.attend(pidfd)
 	if alive { // the new one stands by: the old one is not needed any more
 		_ = unix.Kill(old, unix.SIGKILL)
 		_, _ = syscall.Wait4(old, nil, 0, nil)
@@ -125,8 +124,31 @@ func (k *keeperProcess) alive() bool {
 	}
 	unix.Close(k.pipe)
 	k.pid = 0
-	k.attended.replace(k, -1)
+	k.attend(-1)
 	return false
+}
+
+// attend waits for the end of the keeper with this pidfd; -1 is none, and then
+// the next tree brings the new keeper. k.mu is held.
+func (k *keeperProcess) attend(pidfd int) {
+	ends.remove(k.pidfd)
+	if pidfd >= 0 && !ends.add(pidfd, k.renew) {
+		unix.Close(pidfd)
+		pidfd = -1
+	}
+	k.pidfd = pidfd
+}
+
+// renew starts another keeper if this one has ended, and reports whether it had:
+// a member of a tree may kill first the keeper and then the program.
+func (k *keeperProcess) renew() (ended bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.pid != 0 && k.alive() {
+		return false
+	}
+	k.err = k.ensure()
+	return true
 }
 
 // start starts a keeper and returns its pidfd; k.mu is held.

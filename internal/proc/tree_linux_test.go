@@ -71,7 +71,7 @@ func TestStatus(t *testing.T) {
 // TestStatusLost: somebody else has reaped the leader. That is no success.
 func TestStatusLost(t *testing.T) {
 	tree := newTree(1<<30, nil)
-	keeper.attended.come(&keeper) // as its watch would have
+	ends.come() // as its watch would have
 	tree.finish(-1, 0, syscall.Rusage{})
 	if st := tree.Status(); st.ExitCode != -1 || st.Signal != 0 {
 		t.Errorf("%+v", st)
@@ -549,4 +549,38 @@ func TestSignalsAreInherited(t *testing.T) {
 			tr.end()
 		}
 	})
+}
+
+// TestStrangerDied: a dead child that nobody waits for is found, at the latest
+// when nobody is waited for any more, and among many not at every end.
+func TestStrangerDied(t *testing.T) {
+	stranger := exec.Command("true")
+	if err := stranger.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = stranger.Wait() }()
+	if err := unix.Waitid(unix.P_PID, stranger.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil); err != nil {
+		t.Fatal(err)
+	}
+	var a awaitedChildren
+	if !a.strangerDied() {
+		t.Error("not found where nobody is waited for")
+	}
+	const many = 10 * askedOver
+	for i := range many {
+		a.add(1<<30 + i)
+	}
+	found := 0
+	for i := range many {
+		a.remove(1<<30 + i)
+		if a.strangerDied() {
+			found++
+		}
+		if i == many/2 && (found == 0 || found > i/2) {
+			t.Errorf("found at %d of %d ends", found, i)
+		}
+	}
+	if found < askedOver || !a.strangerDied() {
+		t.Errorf("found at %d ends, but not at the last ones", found)
+	}
 }

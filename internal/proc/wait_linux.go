@@ -1,57 +1,26 @@
 package proc
 
 import (
-	"os"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// watch reaps the leader when it ends, from a goroutine of its own. Nobody
-// else waits for it, and it waits for nobody else: a wait for any child would
-// steal the children of os/exec.
+// watch reaps the leader when it ends, from another goroutine. Nobody else
+// waits for it, and it waits for nobody else: a wait for any child would steal
+// the children of os/exec.
 func (t *Tree) watch(pidfd int, onStop func(syscall.Signal)) {
 	awaited.add(t.pid)
-	keeper.attended.come(&keeper)
-	if onStop != nil || pidfd < 0 || !t.watchPidfd(pidfd) {
-		go t.waitBlocking(onStop)
+	polled := onStop == nil && pidfd >= 0 && ends.add(pidfd, func() bool { return t.reap(nil) })
+	ends.come()
+	if polled {
+		return
 	}
-	if onStop != nil && pidfd >= 0 {
+	if pidfd >= 0 {
 		unix.Close(pidfd)
 	}
-}
-
-// watchPidfd waits in the netpoller: a waiting tree costs a goroutine and no
-// thread. It reports false if the runtime cannot poll the descriptor.
-func (t *Tree) watchPidfd(pidfd int) bool {
-	f, raw := pollable(pidfd)
-	if f == nil {
-		return false
-	}
-	go func() {
-		defer f.Close()
-		if err := raw.Read(func(uintptr) bool { return t.reap(nil) }); err != nil {
-			t.waitBlocking(nil)
-		}
-	}()
-	return true
-}
-
-// pollable gives a pidfd to the netpoller, or closes it and returns nil if the
-// runtime cannot poll it.
-func pollable(pidfd int) (*os.File, syscall.RawConn) {
-	if unix.SetNonblock(pidfd, true) != nil {
-		unix.Close(pidfd)
-		return nil, nil
-	}
-	f := os.NewFile(uintptr(pidfd), "pidfd")
-	raw, err := f.SyscallConn()
-	if err != nil || f.SetReadDeadline(time.Time{}) != nil { // not pollable
-		f.Close()
-		return nil, nil
-	}
-	return f, raw
+	go t.waitBlocking(onStop)
 }
 
 // waitBlocking waits in a thread. The event is looked at first and consumed
@@ -125,6 +94,6 @@ func (t *Tree) finish(pid int, ws syscall.WaitStatus, ru syscall.Rusage) {
 	st.MaxRSS = int64(ru.Maxrss) << 10 // the kernel counts in KiB
 	t.status, t.reaped = st, true
 	awaited.remove(t.pid)
-	keeper.attended.leave()
+	ends.leave()
 	close(t.exited)
 }
