@@ -10,6 +10,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,7 +24,9 @@ import (
 
 // ownName is the name of a program's cgroup: its pid, for people, and a random
 // part.
-var ownName = regexp.MustCompile(`^cutoff-[0-9]+-[0-9a-f]{8}$`)
+var ownName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^cutoff-[0-9]+-[0-9a-f]{8}$`)
+})
 
 // openCgroups makes this program's cgroup and tries every step that a tree
 // will need.
@@ -128,7 +131,7 @@ func removeAbandoned(base string, remove func(dir string)) {
 	}
 	end := time.Now().Add(time.Second)
 	for _, e := range ents {
-		if !e.IsDir() || !ownName.MatchString(e.Name()) || time.Now().After(end) {
+		if !e.IsDir() || !ownName().MatchString(e.Name()) || time.Now().After(end) {
 			continue
 		}
 		dir := path.Join(base, e.Name())
@@ -228,7 +231,7 @@ func currentCgroupName() (string, error) {
 // tree's, or below it.
 func inCgroup(pid int, dir string) bool {
 	name := path.Base(dir) // a program's is unique by its random part
-	if !ownName.MatchString(name) {
+	if !ownName().MatchString(name) {
 		name = path.Join(path.Base(path.Dir(dir)), name)
 	}
 	in, _ := cgroupOf(pid)

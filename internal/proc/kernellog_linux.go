@@ -86,13 +86,15 @@ func (t *Tree) findInLog() bool {
 
 // oomRecord matches "PRIORITY,NUMBER,MICROSECONDS,FLAGS[,…];TEXT" of the kernel
 // itself, whose priorities are below 8.
-var oomRecord = regexp.MustCompile(`^[0-7],\d+,(\d+),[^;]*;(?:Out of memory|Memory cgroup out of memory)(?: \([a-z_]+\))?: Killed process (\d+) \(`)
+var oomRecord = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-7],\d+,(\d+),[^;]*;(?:Out of memory|Memory cgroup out of memory)(?: \([a-z_]+\))?: Killed process (\d+) \(`)
+})
 
 func parseOOMRecord(rec []byte) (at time.Duration, pid int, ok bool) {
 	if !bytes.Contains(rec, []byte("Killed process ")) { // nearly all
 		return 0, 0, false
 	}
-	m := oomRecord.FindSubmatch(rec)
+	m := oomRecord().FindSubmatch(rec)
 	if m == nil {
 		return 0, 0, false
 	}

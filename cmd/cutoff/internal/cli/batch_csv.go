@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // byteOrderMark is what some programs begin a text with.
@@ -103,10 +104,14 @@ func checkNames(names []string, file string) ([]string, error) {
 
 // nameRE matches what may name a column in a command: a word in braces, and
 // which part of the value is meant.
-var nameRE = regexp.MustCompile(`\{([^{}\s]+?)(/\.|//|/|\.|)\}`)
+var nameRE = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\{([^{}\s]+?)(/\.|//|/|\.|)\}`)
+})
 
 // wordRE matches a name that nobody writes in braces for another reason.
-var wordRE = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var wordRE = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+})
 
 // numberColumns puts the number of a column in the place of its name: {size.}
 // becomes {2.}.
@@ -114,13 +119,13 @@ func numberColumns(words, names []string) ([]string, error) {
 	out := make([]string, len(words))
 	for i, w := range words {
 		var unknown string
-		out[i] = nameRE.ReplaceAllStringFunc(w, func(match string) string {
-			m := nameRE.FindStringSubmatch(match)
+		out[i] = nameRE().ReplaceAllStringFunc(w, func(match string) string {
+			m := nameRE().FindStringSubmatch(match)
 			switch n := slices.Index(names, m[1]); {
-			case tokenRE.FindString(match) == match:
+			case tokenRE().FindString(match) == match:
 			case n >= 0:
 				return "{" + strconv.Itoa(n+1) + m[2] + "}"
-			case wordRE.MatchString(m[1]):
+			case wordRE().MatchString(m[1]):
 				unknown = m[1]
 			}
 			return match

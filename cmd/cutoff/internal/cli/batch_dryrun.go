@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/cutoff-run/cutoff/batch"
 )
@@ -63,10 +64,12 @@ func shellLine(t batch.Task) string {
 }
 
 // plainWord matches what needs no quotes in any shell.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+:,./-]+$`)
+var plainWord = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9_@%+:,./-]+$`)
+})
 
 func shellWord(w string) string {
-	if plainWord.MatchString(w) {
+	if plainWord().MatchString(w) {
 		return w
 	}
 	return shellQuote(w)

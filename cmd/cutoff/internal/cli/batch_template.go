@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/cutoff-run/cutoff/batch"
 )
@@ -39,7 +40,9 @@ type token struct {
 
 // tokenRE matches the replacement words of GNU parallel that we have, and {%},
 // which we do not have and which must not pass for text.
-var tokenRE = regexp.MustCompile(`\{(?:#|%|([0-9]*)(/\.|//|/|\.|))\}`)
+var tokenRE = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\{(?:#|%|([0-9]*)(/\.|//|/|\.|))\}`)
+})
 
 // piece is a stretch of text or a token.
 type piece struct {
@@ -51,7 +54,7 @@ type piece struct {
 func split(text string) ([]piece, error) {
 	var out []piece
 	at := 0
-	for _, m := range tokenRE.FindAllStringSubmatchIndex(text, -1) {
+	for _, m := range tokenRE().FindAllStringSubmatchIndex(text, -1) {
 		word := text[m[0]:m[1]]
 		tok := token{seq: word == "{#}"}
 		if word == "{%}" {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cutoff-run/cutoff"
@@ -23,9 +24,11 @@ import (
 var pageFiles embed.FS
 
 var (
-	pageTemplate = template.Must(template.ParseFS(pageFiles, "page/page.html"))
-	pageCSS      = pageFile("page/page.css")
-	pageJS       = pageFile("page/page.js")
+	pageTemplate = sync.OnceValue(func() *template.Template {
+		return template.Must(template.ParseFS(pageFiles, "page/page.html"))
+	})
+	pageCSS = pageFile("page/page.css")
+	pageJS  = pageFile("page/page.js")
 )
 
 func pageFile(name string) string {
@@ -93,7 +96,7 @@ func writeHTML(w io.Writer, d *detail, advice *adviceView) error {
 	}
 	p.addSections()
 	var b bytes.Buffer // a template writes in many small pieces
-	if err := pageTemplate.Execute(&b, p); err != nil {
+	if err := pageTemplate().Execute(&b, p); err != nil {
 		return err
 	}
 	_, err = w.Write(b.Bytes())

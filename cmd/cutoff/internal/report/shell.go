@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -36,12 +37,14 @@ func shellLine(t *journal.Task) string {
 
 // plainWord matches what needs no quotes in any shell. A word with an equals
 // sign would be an assignment, were it the first.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+:,./-]+$`)
+var plainWord = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9_@%+:,./-]+$`)
+})
 
 // shellWord quotes a word. What cannot be typed or would act on a terminal is
 // written in the $'…' of bash, zsh and ksh.
 func shellWord(w string) string {
-	if plainWord.MatchString(w) {
+	if plainWord().MatchString(w) {
 		return w
 	}
 	typeable := utf8.ValidString(w) && !strings.ContainsFunc(w, func(r rune) bool { return !unicode.IsPrint(r) })
