@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // Which signals were ignored when this process was started?
@@ -54,12 +56,12 @@ var errNotThere = errors.New("the runtime's record of signals is not where it wa
 
 // runtimeFound reads which signals were ignored when the runtime started.
 func runtimeFound() (ignored [maxSignal + 1]bool, err error) {
-	f, err := elf.Open("/proc/self/exe")
+	exe, err := mapFile("/proc/self/exe")
 	if err != nil {
 		return ignored, err
 	}
-	defer f.Close()
-	at, err := symbolAddresses(f, "runtime.fwdSig", "runtime.GC")
+	defer func() { _ = unix.Munmap(exe) }()
+	at, err := symbolAddresses(exe, "runtime.fwdSig", "runtime.GC")
 	if err != nil {
 		return ignored, err
 	}
@@ -67,15 +69,30 @@ func runtimeFound() (ignored [maxSignal + 1]bool, err error) {
 	moved := uint64(reflect.ValueOf(runtime.GC).Pointer()) - at[1]
 	const word = int(unsafe.Sizeof(uintptr(0)))
 	raw := make([]byte, word*len(ignored))
-	mem, err := os.Open("/proc/self/mem")
+	mem, err := unix.Open("/proc/self/mem", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return ignored, err
 	}
-	defer mem.Close()
-	if _, err := mem.ReadAt(raw, int64(at[0]+moved)); err != nil {
-		return ignored, err
+	defer unix.Close(mem)
+	if n, err := unix.Pread(mem, raw, int64(at[0]+moved)); err != nil || n != len(raw) {
+		return ignored, errors.Join(errNotThere, err)
 	}
 	return parseDispositions(raw, word)
+}
+
+// mapFile maps a file: most of it will not be looked at, and the start of every
+// command waits for this.
+func mapFile(name string) ([]byte, error) {
+	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, err
+	}
+	return unix.Mmap(fd, 0, int(st.Size), unix.PROT_READ, unix.MAP_PRIVATE)
 }
 
 // parseDispositions reads one word for each signal: 0 for the default action,
@@ -104,22 +121,18 @@ func isWord(b []byte, v uint64) bool {
 	return binary.NativeEndian.Uint64(b) == v
 }
 
-// symbolAddresses looks names up in the symbol table. It does not take the
-// table apart: there are tens of thousands of symbols, and the start of every
-// command waits for this.
-func symbolAddresses(f *elf.File, names ...string) ([]uint64, error) {
+// symbolAddresses looks names up in the symbol table of an executable. It does
+// not take the table apart: there are tens of thousands of symbols.
+func symbolAddresses(exe []byte, names ...string) ([]uint64, error) {
+	f, err := elf.NewFile(bytes.NewReader(exe))
+	if err != nil {
+		return nil, err
+	}
 	table := f.SectionByType(elf.SHT_SYMTAB)
 	if table == nil || int(table.Link) >= len(f.Sections) {
 		return nil, elf.ErrNoSymbols
 	}
-	symbols, err := table.Data()
-	if err != nil {
-		return nil, err
-	}
-	strtab, err := f.Sections[table.Link].Data()
-	if err != nil {
-		return nil, err
-	}
+	symbols, strtab := contents(exe, table), contents(exe, f.Sections[table.Link])
 	found := make([]uint64, len(names))
 	for i, name := range names {
 		at := bytes.Index(strtab, []byte("\x00"+name+"\x00"))
@@ -131,6 +144,15 @@ func symbolAddresses(f *elf.File, names ...string) ([]uint64, error) {
 		}
 	}
 	return found, nil
+}
+
+// contents is where a section lies in the file, as far as the file goes.
+func contents(exe []byte, s *elf.Section) []byte {
+	size := uint64(len(exe))
+	if s.Flags&elf.SHF_COMPRESSED != 0 || s.Offset > size || s.FileSize > size-s.Offset {
+		return nil
+	}
+	return exe[s.Offset : s.Offset+s.FileSize]
 }
 
 // symbolValue returns the value of the symbol whose name stands at that place.

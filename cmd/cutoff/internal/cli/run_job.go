@@ -64,6 +64,7 @@ func (o *runOptions) supervise() (code int, err error) {
 		defer report.Close()
 	}
 	j := &job{runOptions: o, next: o.signal}
+	defer j.findLevel()()
 	stop := j.prepare()
 	defer stop()
 	if code, err = j.start(); err != nil {
@@ -82,6 +83,18 @@ func (o *runOptions) supervise() (code int, err error) {
 		return exitOurs, err
 	}
 	return j.status(res), nil
+}
+
+// findLevel finds out what can hold the tree, and starts the keeper, while the
+// signals are prepared. The start waits for it; so does wait, for those that do
+// not come so far.
+func (j *job) findLevel() (wait func()) {
+	found := make(chan struct{})
+	go func() {
+		defer close(found)
+		_, _ = proc.Find(proc.Level(j.level)) // the start will tell
+	}()
+	return func() { <-found }
 }
 
 // start starts the command and its clocks.
