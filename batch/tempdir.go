@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // makeTemp makes the temporary directory of an attempt, as this process's
@@ -15,7 +16,7 @@ func makeTemp(root string) (string, error) { return os.MkdirTemp(root, "task-") 
 // [CommandRunner] that did not live to remove them has left in its TempDir.
 // There need not be such a directory.
 func RemoveTempDir(dir string) error {
-	if os.RemoveAll(dir) == nil {
+	if syscall.Rmdir(dir) == nil || os.RemoveAll(dir) == nil { // most are empty
 		return nil
 	}
 	_ = filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {

@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -177,10 +178,22 @@ func (h *cgroupHold) emptied() error {
 	}
 }
 
-// populated reports whether a process lives in the cgroup or below it.
+// populated reports whether a process lives in the cgroup or below it. Every end
+// of a tree waits for it; so it does without what package os does for files that
+// may be slow.
 func (h *cgroupHold) populated() (bool, error) {
-	b, err := os.ReadFile(path.Join(h.dir, "cgroup.events"))
-	return strings.Contains(string(b), "populated 1"), err
+	name := path.Join(h.dir, "cgroup.events")
+	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false, &os.PathError{Op: "open", Path: name, Err: err}
+	}
+	defer unix.Close(fd)
+	var buf [128]byte
+	n, err := unix.Read(fd, buf[:])
+	if err != nil {
+		return false, &os.PathError{Op: "read", Path: name, Err: err}
+	}
+	return bytes.Contains(buf[:n], []byte("populated 1")), nil
 }
 
 // members lists the processes in the cgroup and below it.

@@ -19,18 +19,18 @@ func KeeperError() error {
 // spawn starts the leader and returns its pid and a pidfd, or -1 where the
 // kernel has none. attr carries what the level asks for.
 func spawn(s Spec, attr *syscall.SysProcAttr) (pid, pidfd int, err error) {
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	null, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return 0, -1, err
+		return 0, -1, &os.PathError{Op: "open", Path: os.DevNull, Err: err}
 	}
-	defer null.Close()
+	defer unix.Close(null)
 	fds := make([]uintptr, max(3, len(s.Files)))
 	for i := range fds {
 		switch {
 		case i < len(s.Files) && s.Files[i] != nil:
 			fds[i] = s.Files[i].Fd()
 		case i < 3:
-			fds[i] = null.Fd()
+			fds[i] = uintptr(null)
 		default:
 			fds[i] = ^uintptr(0) // stays closed
 		}
