@@ -102,7 +102,9 @@ func (h *cgroupHold) signal(t *Tree, sig syscall.Signal) error {
 func (h *cgroupHold) kill(t *Tree) error {
 	err := ignoreNotExist(writeFile(path.Join(h.dir, "cgroup.kill"), "1"))
 	// The leader too, should it have had the right to move elsewhere.
-	return errors.Join(err, t.signalLeader(unix.SIGKILL), h.killHeadless())
+	// Headless ones (see killHeadless) are left to clear: the leader is none of
+	// them that way, and few trees have any.
+	return errors.Join(err, t.signalLeader(unix.SIGKILL))
 }
 
 // killHeadless kills the processes of which the main thread has ended and
@@ -139,7 +141,7 @@ func (h *cgroupHold) clear(t *Tree) (left int, err error) {
 // that is the next thing it does. Whatever failed, an empty cgroup is the proof.
 func (h *cgroupHold) end(t *Tree) (n int, err error) {
 	pids, _ := h.members() // what cannot be counted is to die all the same
-	killed := h.kill(t)
+	killed := errors.Join(h.kill(t), h.killHeadless())
 	if err := h.emptied(); err != nil {
 		return len(pids), errors.Join(killed, err)
 	}
@@ -258,12 +260,15 @@ func ignoreNotExist(err error) error {
 	return err
 }
 
-// writeFile writes to a file that exists, in one write.
+// writeFile writes to a file of the kernel's that exists, in one write.
 func writeFile(name, data string) error {
-	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	fd, err := unix.Open(name, unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return err
+		return &os.PathError{Op: "open", Path: name, Err: err}
 	}
-	_, err = f.WriteString(data)
-	return errors.Join(err, f.Close())
+	defer unix.Close(fd)
+	if _, err := unix.Write(fd, []byte(data)); err != nil {
+		return &os.PathError{Op: "write", Path: name, Err: err}
+	}
+	return nil
 }
