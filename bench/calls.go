@@ -110,6 +110,74 @@ func (p *pools) fresh() group {
 	}}
 }
 
+// standby is a call that gets a fresh process, where a spare stands by.
+func (p *pools) standby() group {
+	return group{name: "call of a fresh process, a spare stands by", subjects: []subject{
+		{name: "cutoff, MaxCalls 1", run: func(ctx context.Context) (float64, error) {
+			took := make([]float64, freshCalls)
+			for i := range took {
+				awaitIdle(p.freshPool, 2)
+				begun := time.Now()
+				if _, err := echo.Call(ctx, p.freshPool, make([]byte, 64)); err != nil {
+					return 0, err
+				}
+				took[i] = time.Since(begun).Seconds()
+			}
+			return median(took), nil
+		}},
+	}}
+}
+
+// starts is how long it takes until a new process has something to say: a
+// worker, that it takes calls.
+func starts() group {
+	return group{name: "start of a process", subjects: []subject{
+		{name: "this program, bare", run: func(context.Context) (float64, error) {
+			return medianStart(func() (end func(), err error) {
+				c, err := startBare("idle")
+				return func() { killAll([]*exec.Cmd{c}) }, err
+			})
+		}},
+		{name: "cutoff, a worker", run: func(context.Context) (float64, error) {
+			return medianStart(func() (end func(), err error) {
+				up := make(chan struct{}, 1)
+				pool, err := cutoff.NewPool(cutoff.PoolOptions{Workers: 1, OnEvent: func(e cutoff.Event) {
+					if e.Kind == cutoff.WorkerStarted {
+						up <- struct{}{}
+					}
+				}})
+				if err != nil {
+					return nil, err
+				}
+				<-up
+				return func() { pool.Kill() }, nil
+			})
+		}},
+	}}
+}
+
+// medianStart is the median of many starts, one after the other.
+func medianStart(start func() (end func(), err error)) (float64, error) {
+	took := make([]float64, freshCalls)
+	for i := range took {
+		begun := time.Now()
+		end, err := start()
+		if err != nil {
+			return 0, err
+		}
+		took[i] = time.Since(begun).Seconds()
+		end()
+	}
+	return median(took), nil
+}
+
+// awaitIdle waits until so many workers have nothing to do.
+func awaitIdle(pool *cutoff.Pool, n int) {
+	for pool.Stats().Idle < n {
+		time.Sleep(time.Millisecond)
+	}
+}
+
 func calls(ctx context.Context, pool *cutoff.Pool, n int) (float64, error) {
 	in := make([]byte, 64)
 	return each(n, func() error {
@@ -175,9 +243,7 @@ const runLimit = 20 * time.Millisecond
 func cutOff(ctx context.Context, pool *cutoff.Pool, n int) (late, next []float64, err error) {
 	bounded := pool.With(cutoff.Limits{Timeout: runLimit})
 	for range n {
-		for pool.Stats().Idle < 2 { // the spare is not there yet
-			time.Sleep(time.Millisecond)
-		}
+		awaitIdle(pool, 2) // the spare too
 		begun := time.Now()
 		if _, err := spin.Call(ctx, bounded, 0); !errors.Is(err, cutoff.ErrTimeout) {
 			return nil, nil, fmt.Errorf("not cut off: %w", err)

@@ -109,7 +109,7 @@ func run(ctx context.Context, rounds int, only string, asJSON, full bool) error 
 	var failed error // what others measured counts all the same
 	for _, g := range []group{
 		pools.warm(floor, node), tiny(node), pools.payload(1<<20, 50, "1 MiB"), pools.payload(64<<20, 3, "64 MiB"),
-		pools.fresh(), pools.overshoot(node), loaded(), pools.next(),
+		pools.fresh(), pools.standby(), starts(), pools.overshoot(node), loaded(), pools.next(),
 		functionsAtOnce(50), commandsAtOnce(50), commandsAtOnce(1000), waiting(), mixed(),
 		prog.one(), prog.batch(floor), flatMap(), prog.flatBatch(full),
 	} {

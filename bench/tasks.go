@@ -39,8 +39,9 @@ func tiny(node *node) group {
 }
 
 func perTiny(ctx context.Context, spin time.Duration) (float64, error) {
-	took, err := mapTiny(ctx, spin, tinyCalls)
-	return took.Seconds() / tinyCalls, err
+	const n = 10 * tinyCalls
+	took, err := mapTiny(ctx, spin, n)
+	return took.Seconds() / n, err
 }
 
 // mapTiny makes n calls.
@@ -124,9 +125,7 @@ func mapMixed(ctx context.Context, naps []time.Duration) (float64, error) {
 		return 0, err
 	}
 	defer pool.Kill()
-	for pool.Stats().Idle < mixedWorkers+2 {
-		time.Sleep(time.Millisecond)
-	}
+	awaitIdle(pool, mixedWorkers+2)
 	begun, n := time.Now(), 0
 	for it := range nap.Map(ctx, pool, slices.Values(naps)) {
 		n++
