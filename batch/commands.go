@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -13,15 +14,14 @@ import (
 // Commands are those of a [CommandRunner] that run now. The zero value is
 // ready; its methods may be called by several goroutines.
 type Commands struct {
-	// starts is held for reading while a command starts. Who pauses or looks
-	// waits for it: a command that has begun its work and is not known yet would
-	// go on while the program stands still, and nobody would hold its limits.
-	starts sync.RWMutex
-
-	mu      sync.Mutex
-	paused  bool
-	running map[*cutoff.Process]begun
+	mu       sync.Mutex
+	paused   bool
+	starting map[*beginning]struct{}
+	running  map[*cutoff.Process]begun
 }
+
+// beginning is the start of a command; done is closed when it is over.
+type beginning struct{ done chan struct{} }
 
 // begun is an attempt that has started.
 type begun struct {
@@ -29,17 +29,39 @@ type begun struct {
 	at      time.Time
 }
 
+// startBound is how long Pause waits for a command that is just starting.
+const startBound = time.Second
+
 // Pause pauses what runs, and what starts until Continue, and their clocks with
 // them: see cutoff.Process.Pause. The batch itself goes on, and so do its
 // budget and the waits of its retries.
-func (c *Commands) Pause() error { return c.set(true) }
+//
+// It waits up to a second for commands that are just starting: one that has begun
+// its work, and is not known yet, would go on while the program stands still, and
+// nobody would hold its limits.
+func (c *Commands) Pause() error {
+	err := c.set(true)
+	bound := time.After(startBound)
+	for _, s := range c.beginnings() {
+		select {
+		case <-s.done:
+		case <-bound:
+			return err // it is paused when it has started
+		}
+	}
+	return err
+}
+
+func (c *Commands) beginnings() []*beginning {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Collect(maps.Keys(c.starting))
+}
 
 // Continue lets everything go on.
 func (c *Commands) Continue() error { return c.set(false) }
 
 func (c *Commands) set(paused bool) error {
-	c.starts.Lock()
-	defer c.starts.Unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.paused = paused
@@ -66,7 +88,6 @@ type CommandState struct {
 // States looks at all that runs, what has run longest first. Each look takes at
 // most 50 ms.
 func (c *Commands) States() []CommandState {
-	c.starts.Lock()
 	c.mu.Lock()
 	procs := make([]*cutoff.Process, 0, len(c.running))
 	states := map[*cutoff.Process]CommandState{}
@@ -75,7 +96,6 @@ func (c *Commands) States() []CommandState {
 		states[p] = CommandState{Attempt: b.attempt, Started: b.at}
 	}
 	c.mu.Unlock()
-	c.starts.Unlock()
 	slices.SortFunc(procs, func(a, b *cutoff.Process) int { return states[a].Started.Compare(states[b].Started) })
 	list := make([]CommandState, len(procs))
 	for i, p := range procs {
@@ -90,13 +110,31 @@ func (c *Commands) start(ctx context.Context, cmd cutoff.Command, a Attempt) (*c
 	if c == nil {
 		return cmd.Start(ctx)
 	}
-	c.starts.RLock()
-	defer c.starts.RUnlock()
+	s := c.begin()
 	p, err := cmd.Start(ctx)
 	if err == nil {
 		c.add(p, a)
 	}
+	c.end(s)
 	return p, err
+}
+
+func (c *Commands) begin() *beginning {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.starting == nil {
+		c.starting = map[*beginning]struct{}{}
+	}
+	s := &beginning{make(chan struct{})}
+	c.starting[s] = struct{}{}
+	return s
+}
+
+func (c *Commands) end(s *beginning) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.starting, s)
+	close(s.done)
 }
 
 func (c *Commands) add(p *cutoff.Process, a Attempt) {

@@ -48,9 +48,8 @@ const askedOver = 64
 // strangerDied reports whether a child of this program that nobody waits for may
 // be dead. It is for the ends of trees, and not sure: the kernel answers by
 // looking through all children that live, so with many of them it is asked at one
-// end in several only. Who is missed there is found at a later one, and at the
-// last in any case. If a dead one is another tree's leader, others may be hidden
-// behind it; the end of that tree looks again.
+// end in several only. Who is missed there, or hidden behind another tree's dead
+// leader, is a zombie until a later end finds it.
 func (a *awaitedChildren) strangerDied() bool {
 	a.mu.Lock()
 	ask := (a.gone+1)*askedOver > len(a.pids)

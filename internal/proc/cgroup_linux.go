@@ -1,7 +1,6 @@
 package proc
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -102,9 +101,7 @@ func (h *cgroupHold) signal(t *Tree, sig syscall.Signal) error {
 func (h *cgroupHold) kill(t *Tree) error {
 	err := ignoreNotExist(writeFile(path.Join(h.dir, "cgroup.kill"), "1"))
 	// The leader too, should it have had the right to move elsewhere.
-	// Headless ones (see killHeadless) are left to clear: the leader is none of
-	// them that way, and few trees have any.
-	return errors.Join(err, t.signalLeader(unix.SIGKILL))
+	return errors.Join(err, t.signalLeader(unix.SIGKILL), h.killHeadless())
 }
 
 // killHeadless kills the processes of which the main thread has ended and
@@ -141,7 +138,7 @@ func (h *cgroupHold) clear(t *Tree) (left int, err error) {
 // that is the next thing it does. Whatever failed, an empty cgroup is the proof.
 func (h *cgroupHold) end(t *Tree) (n int, err error) {
 	pids, _ := h.members() // what cannot be counted is to die all the same
-	killed := errors.Join(h.kill(t), h.killHeadless())
+	killed := h.kill(t)
 	if err := h.emptied(); err != nil {
 		return len(pids), errors.Join(killed, err)
 	}
@@ -180,22 +177,10 @@ func (h *cgroupHold) emptied() error {
 	}
 }
 
-// populated reports whether a process lives in the cgroup or below it. Every end
-// of a tree waits for it; so it does without what package os does for files that
-// may be slow.
+// populated reports whether a process lives in the cgroup or below it.
 func (h *cgroupHold) populated() (bool, error) {
-	name := path.Join(h.dir, "cgroup.events")
-	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return false, &os.PathError{Op: "open", Path: name, Err: err}
-	}
-	defer unix.Close(fd)
-	var buf [128]byte
-	n, err := unix.Read(fd, buf[:])
-	if err != nil {
-		return false, &os.PathError{Op: "read", Path: name, Err: err}
-	}
-	return bytes.Contains(buf[:n], []byte("populated 1")), nil
+	b, err := os.ReadFile(path.Join(h.dir, "cgroup.events"))
+	return strings.Contains(string(b), "populated 1"), err
 }
 
 // members lists the processes in the cgroup and below it.
@@ -218,6 +203,10 @@ func (h *cgroupHold) members() ([]int, error) {
 
 // walkCgroup calls f for the cgroups below dir, deepest first, and for dir.
 func walkCgroup(dir string, f func(dir string) error) error {
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err == nil && st.Nlink == 2 { // its name and its ".", and the ".." of none below it
+		return f(dir)
+	}
 	ents, err := os.ReadDir(dir)
 	if err != nil {
 		return err
@@ -260,15 +249,12 @@ func ignoreNotExist(err error) error {
 	return err
 }
 
-// writeFile writes to a file of the kernel's that exists, in one write.
+// writeFile writes to a file that exists, in one write.
 func writeFile(name, data string) error {
-	fd, err := unix.Open(name, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
 	if err != nil {
-		return &os.PathError{Op: "open", Path: name, Err: err}
+		return err
 	}
-	defer unix.Close(fd)
-	if _, err := unix.Write(fd, []byte(data)); err != nil {
-		return &os.PathError{Op: "write", Path: name, Err: err}
-	}
-	return nil
+	_, err = f.WriteString(data)
+	return errors.Join(err, f.Close())
 }

@@ -23,30 +23,35 @@ type endWatch struct {
 	epoll   int      // the instance, once there is a file
 	file    *os.File // the same for the netpoller; nil: there is none yet
 	raw     syscall.RawConn
-	watched map[int]*watchedEnd // by pidfd
+	watched map[int]*watchedEnd // by pidfd, whose number may come to mean another
 	leaders int                 // that live, whoever waits for them
 	there   bool                // the goroutine runs
 }
 
 // watchedEnd is asked, when the kernel has news of its process, whether that
 // has ended.
-type watchedEnd struct{ ended func() bool }
+type watchedEnd struct {
+	pidfd int
+	ended func() bool
+}
 
 // add has ended called when the kernel has news of the pidfd, until it reports
-// true, and owns the pidfd from then on. It reports false if the pidfd cannot
-// be waited for in this way.
-func (w *endWatch) add(pidfd int, ended func() bool) bool {
+// true, and owns the pidfd from then on. It returns nil, and the pidfd stays the
+// caller's, if it cannot be waited for in this way.
+func (w *endWatch) add(pidfd int, ended func() bool) *watchedEnd {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.file == nil && !w.open() {
-		return false
+	if pidfd < 0 || w.file == nil && !w.open() {
+		return nil
 	}
 	news := unix.EpollEvent{Events: unix.EPOLLIN | 1<<31, Fd: int32(pidfd)} // 1<<31 is EPOLLET, negative in x/sys
 	if unix.EpollCtl(w.epoll, unix.EPOLL_CTL_ADD, pidfd, &news) != nil {
-		return false
+		return nil
 	}
-	w.watched[pidfd] = &watchedEnd{ended}
-	return true
+	e := &watchedEnd{pidfd, ended}
+	w.watched[pidfd] = e
+	w.begin()
+	return e
 }
 
 // open makes the epoll instance; w.mu is held. It stays for good.
@@ -79,30 +84,30 @@ func pollable(fd int) (*os.File, syscall.RawConn) {
 	return f, raw
 }
 
-// remove forgets a pidfd and closes it, if it is watched.
-func (w *endWatch) remove(pidfd int) {
+// remove forgets a pidfd and closes it, unless that was done before. Nil is none.
+func (w *endWatch) remove(e *watchedEnd) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.forget(pidfd, w.watched[pidfd])
-}
-
-// forget does it unless the number means another one by now; w.mu is held.
-func (w *endWatch) forget(pidfd int, e *watchedEnd) {
-	if e == nil || w.watched[pidfd] != e {
+	if e == nil || w.watched[e.pidfd] != e {
 		return
 	}
-	delete(w.watched, pidfd)
+	delete(w.watched, e.pidfd)
 	// A child that is just being started may have a copy of it.
-	_ = unix.EpollCtl(w.epoll, unix.EPOLL_CTL_DEL, pidfd, nil)
-	unix.Close(pidfd)
+	_ = unix.EpollCtl(w.epoll, unix.EPOLL_CTL_DEL, e.pidfd, nil)
+	unix.Close(e.pidfd)
 }
 
-// come is called for every leader that lives.
+// come is called for every leader that lives, before its end can be noticed.
 func (w *endWatch) come() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.leaders++
-	if w.file == nil || w.there {
+	w.begin()
+}
+
+// begin starts the goroutine if it is needed; w.mu is held.
+func (w *endWatch) begin() {
+	if w.leaders == 0 || w.file == nil || w.there {
 		return
 	}
 	w.there = true
@@ -158,10 +163,7 @@ func (w *endWatch) tell(pidfd int) {
 	w.mu.Lock()
 	e := w.watched[pidfd]
 	w.mu.Unlock()
-	if e == nil || !e.ended() {
-		return
+	if e != nil && e.ended() {
+		w.remove(e)
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.forget(pidfd, e)
 }

@@ -323,3 +323,26 @@ func TestCloseEndsLeftovers(t *testing.T) {
 		}
 	})
 }
+
+// TestKillReachesAll: what a kill reaches does not wait for Close: the leader may
+// be slow to end, and what outlives it may be let go.
+func TestKillReachesAll(t *testing.T) {
+	for _, h := range hostile {
+		if h.name != "main thread gone" && h.name != "own session" {
+			continue
+		}
+		t.Run(h.name, func(t *testing.T) {
+			eachLevel(t, func(t *testing.T, start starter) {
+				tr := shell(t, start, h.script)
+				tr.ready(h.ready)
+				tr.tree.Kill()
+				tr.w.Close()
+				_ = tr.r.SetReadDeadline(time.Now().Add(bound))
+				if _, err := io.Copy(io.Discard, tr.r); err != nil {
+					t.Errorf("somebody runs on: %v", err)
+				}
+				tr.ended()
+			})
+		})
+	}
+}

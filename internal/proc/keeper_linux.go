@@ -47,9 +47,9 @@ var keeper keeperProcess
 
 type keeperProcess struct {
 	mu      sync.Mutex
-	pid     int // 0: none
-	pidfd   int // that ends watches; -1, and before the first 0, if there is none
-	pipe    int // its closing, by our death, is the news
+	pid     int         // 0: none
+	end     *watchedEnd // nil if nobody waits for it
+	pipe    int         // its closing, by our death, is the news
 	starts  int
 	cgroups *cgroupParent // the program's cgroup, once there is one
 	knows   *cgroupParent // what the keeper was started with of it
@@ -131,24 +131,22 @@ func (k *keeperProcess) alive() bool {
 // attend waits for the end of the keeper with this pidfd; -1 is none, and then
 // the next tree brings the new keeper. k.mu is held.
 func (k *keeperProcess) attend(pidfd int) {
-	ends.remove(k.pidfd)
-	if pidfd >= 0 && !ends.add(pidfd, k.renew) {
+	ends.remove(k.end)
+	k.end = ends.add(pidfd, func() bool {
+		go k.renew() // the ends of others do not wait for it
+		return false // it removes what is here, if it finds the keeper dead
+	})
+	if k.end == nil && pidfd >= 0 {
 		unix.Close(pidfd)
-		pidfd = -1
 	}
-	k.pidfd = pidfd
 }
 
-// renew starts another keeper if this one has ended, and reports whether it had:
-// a member of a tree may kill first the keeper and then the program.
-func (k *keeperProcess) renew() (ended bool) {
+// renew starts another keeper if this one has ended: a member of a tree may kill
+// first the keeper and then the program.
+func (k *keeperProcess) renew() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.pid != 0 && k.alive() {
-		return false
-	}
 	k.err = k.ensure()
-	return true
 }
 
 // start starts a keeper and returns its pidfd; k.mu is held.

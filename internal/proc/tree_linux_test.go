@@ -551,8 +551,8 @@ func TestSignalsAreInherited(t *testing.T) {
 	})
 }
 
-// TestStrangerDied: a dead child that nobody waits for is found, at the latest
-// when nobody is waited for any more, and among many not at every end.
+// TestStrangerDied: a dead child that nobody waits for is found, at every end
+// where few are waited for, and among many at some.
 func TestStrangerDied(t *testing.T) {
 	stranger := exec.Command("true")
 	if err := stranger.Start(); err != nil {

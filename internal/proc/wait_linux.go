@@ -12,9 +12,8 @@ import (
 // the children of os/exec.
 func (t *Tree) watch(pidfd int, onStop func(syscall.Signal)) {
 	awaited.add(t.pid)
-	polled := onStop == nil && pidfd >= 0 && ends.add(pidfd, func() bool { return t.reap(nil) })
 	ends.come()
-	if polled {
+	if onStop == nil && ends.add(pidfd, func() bool { return t.reap(nil) }) != nil {
 		return
 	}
 	if pidfd >= 0 {

@@ -69,13 +69,13 @@ func runtimeFound() (ignored [maxSignal + 1]bool, err error) {
 	moved := uint64(reflect.ValueOf(runtime.GC).Pointer()) - at[1]
 	const word = int(unsafe.Sizeof(uintptr(0)))
 	raw := make([]byte, word*len(ignored))
-	mem, err := unix.Open("/proc/self/mem", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	mem, err := os.Open("/proc/self/mem")
 	if err != nil {
 		return ignored, err
 	}
-	defer unix.Close(mem)
-	if n, err := unix.Pread(mem, raw, int64(at[0]+moved)); err != nil || n != len(raw) {
-		return ignored, errors.Join(errNotThere, err)
+	defer mem.Close()
+	if _, err := mem.ReadAt(raw, int64(at[0]+moved)); err != nil {
+		return ignored, err
 	}
 	return parseDispositions(raw, word)
 }
@@ -83,16 +83,16 @@ func runtimeFound() (ignored [maxSignal + 1]bool, err error) {
 // mapFile maps a file: most of it will not be looked at, and the start of every
 // command waits for this.
 func mapFile(name string) ([]byte, error) {
-	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
 		return nil, err
 	}
-	return unix.Mmap(fd, 0, int(st.Size), unix.PROT_READ, unix.MAP_PRIVATE)
+	return unix.Mmap(int(f.Fd()), 0, int(st.Size()), unix.PROT_READ, unix.MAP_PRIVATE)
 }
 
 // parseDispositions reads one word for each signal: 0 for the default action,

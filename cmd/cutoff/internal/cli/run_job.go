@@ -89,6 +89,9 @@ func (o *runOptions) supervise() (code int, err error) {
 // signals are prepared. The start waits for it; so does wait, for those that do
 // not come so far.
 func (j *job) findLevel() (wait func()) {
+	if j.leave { // it takes not every level
+		return func() {}
+	}
 	found := make(chan struct{})
 	go func() {
 		defer close(found)
