@@ -57,7 +57,9 @@ func Serve(p Program) {
 // for the first time come a page at a time, which takes longer than a short call;
 // a worker that is started ahead has the time for it.
 func (s *server) warm() {
-	s.turn.Lock()
+	if !s.turn.TryLock() {
+		return // there is one already, and what it is sent must be read
+	}
 	defer s.turn.Unlock()
 	began := time.Now()
 	c := s.begin(0, began, time.Minute)

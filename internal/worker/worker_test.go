@@ -370,3 +370,10 @@ func TestReplyBeforeStop(t *testing.T) {
 		}
 	}
 }
+
+// TestWarmAside: a worker that has its first call already reads on.
+func TestWarmAside(t *testing.T) {
+	s := &server{}
+	s.turn.Lock() // the call
+	s.warm()      // returns
+}
