@@ -26,6 +26,8 @@ type rampage struct {
 	supervisors []int // that ran, by pid
 	kills       map[string]int
 	struck      map[int]bool // workers and keepers of the supervisor that runs, by pid
+	alone       bool         // it has lost its keeper, and not been seen with another
+	orphans     []int        // supervisors that ended so
 	survivors   int
 	slowest     time.Duration // from a supervisor's death to the end of all it had
 }
@@ -64,7 +66,7 @@ func (r *rampage) supervisor() (done bool) {
 		r.t.Fatal(err)
 	}
 	r.supervisors = append(r.supervisors, cmd.Process.Pid)
-	r.struck = map[int]bool{}
+	r.struck, r.alone = map[int]bool{}, false
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	killed := false
@@ -75,6 +77,9 @@ func (r *rampage) supervisor() (done bool) {
 				r.t.Errorf("a supervisor that nobody killed: %v\n%s", err, said.String())
 			}
 			r.extinct()
+			if r.alone {
+				r.orphans = append(r.orphans, cmd.Process.Pid)
+			}
 			return !killed
 		case <-time.After(time.Duration(r.rnd.IntN(12_000)) * time.Microsecond):
 			if !killed {
@@ -100,6 +105,7 @@ func (r *rampage) strike(supervisor int) bool {
 	for pid := range r.struck { // on a busy machine they may take their time to die
 		delete(kids, pid)
 	}
+	r.alone = r.alone && !has(kids, keeperName)
 	if what == "supervisor" {
 		// A program that is killed together with its keeper leaves its trees
 		// to the next one (docs/CONTAINMENT.md): that is another test.
@@ -130,6 +136,7 @@ func (r *rampage) strike(supervisor int) bool {
 	if r.kill(victim, 0) {
 		r.kills[what]++
 		r.struck[victim] = true
+		r.alone = r.alone || what == "keeper"
 	}
 	return false
 }
@@ -206,6 +213,11 @@ func (r *rampage) verify() {
 	if again := starts - *tasks; again < 0 || again > slots*r.kills["supervisor"] {
 		r.t.Errorf("%d starts without an end, with %d supervisors killed", again, r.kills["supervisor"])
 	}
+	if len(r.orphans) > 0 { // theirs are for the next program (docs/CONTAINMENT.md)
+		if out, err := exec.Command(program(r.t), "run", "--containment", r.level, "1m", "true").CombinedOutput(); err != nil {
+			r.t.Errorf("the next program: %v\n%s", err, out)
+		}
+	}
 	for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		left := cgroupsOf(r.supervisors)
 		if len(left) == 0 {
@@ -216,6 +228,6 @@ func (r *rampage) verify() {
 			break
 		}
 	}
-	r.t.Logf("faults: uid %d, %s: %d tasks, %d starts; killed: %v; outcomes: %v; survivors: %d; all gone within %v of a supervisor's death",
-		os.Getuid(), r.level, *tasks, starts, r.kills, outcomes, r.survivors, r.slowest.Round(time.Millisecond))
+	r.t.Logf("faults: uid %d, %s: %d tasks, %d starts; killed: %v, %d ended without a keeper; outcomes: %v; survivors: %d; all gone within %v of a supervisor's death",
+		os.Getuid(), r.level, *tasks, starts, r.kills, len(r.orphans), outcomes, r.survivors, r.slowest.Round(time.Millisecond))
 }
