@@ -16,12 +16,9 @@ import (
 type Commands struct {
 	mu       sync.Mutex
 	paused   bool
-	starting map[*beginning]struct{}
+	starting map[chan struct{}]struct{} // each is closed when its start is over
 	running  map[*cutoff.Process]begun
 }
-
-// beginning is the start of a command; done is closed when it is over.
-type beginning struct{ done chan struct{} }
 
 // begun is an attempt that has started.
 type begun struct {
@@ -42,9 +39,9 @@ const startBound = time.Second
 func (c *Commands) Pause() error {
 	err := c.set(true)
 	bound := time.After(startBound)
-	for _, s := range c.beginnings() {
+	for _, done := range c.beginnings() {
 		select {
-		case <-s.done:
+		case <-done:
 		case <-bound:
 			return err // it is paused when it has started
 		}
@@ -52,7 +49,7 @@ func (c *Commands) Pause() error {
 	return err
 }
 
-func (c *Commands) beginnings() []*beginning {
+func (c *Commands) beginnings() []chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Collect(maps.Keys(c.starting))
@@ -110,31 +107,31 @@ func (c *Commands) start(ctx context.Context, cmd cutoff.Command, a Attempt) (*c
 	if c == nil {
 		return cmd.Start(ctx)
 	}
-	s := c.begin()
+	done := c.begin()
 	p, err := cmd.Start(ctx)
 	if err == nil {
 		c.add(p, a)
 	}
-	c.end(s)
+	c.end(done)
 	return p, err
 }
 
-func (c *Commands) begin() *beginning {
+func (c *Commands) begin() (done chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.starting == nil {
-		c.starting = map[*beginning]struct{}{}
+		c.starting = map[chan struct{}]struct{}{}
 	}
-	s := &beginning{make(chan struct{})}
-	c.starting[s] = struct{}{}
-	return s
+	done = make(chan struct{})
+	c.starting[done] = struct{}{}
+	return done
 }
 
-func (c *Commands) end(s *beginning) {
+func (c *Commands) end(done chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.starting, s)
-	close(s.done)
+	delete(c.starting, done)
+	close(done)
 }
 
 func (c *Commands) add(p *cutoff.Process, a Attempt) {

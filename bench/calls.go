@@ -87,9 +87,16 @@ func (p *pools) warm(f *floor, node *node) group {
 
 // medianCall is the median of n calls with size bytes, one after the other.
 func medianCall(ctx context.Context, pool *cutoff.Pool, size, n int) (float64, error) {
+	return medianCallAfter(ctx, func() {}, pool, size, n)
+}
+
+// medianCallAfter is the same, with something before each call that does not
+// count.
+func medianCallAfter(ctx context.Context, before func(), pool *cutoff.Pool, size, n int) (float64, error) {
 	in := make([]byte, size)
 	took := make([]float64, n)
 	for i := range took {
+		before()
 		begun := time.Now()
 		if _, err := echo.Call(ctx, pool, in); err != nil {
 			return 0, err
@@ -114,16 +121,7 @@ func (p *pools) fresh() group {
 func (p *pools) standby() group {
 	return group{name: "call of a fresh process, a spare stands by", subjects: []subject{
 		{name: "cutoff, MaxCalls 1", run: func(ctx context.Context) (float64, error) {
-			took := make([]float64, freshCalls)
-			for i := range took {
-				awaitIdle(p.freshPool, 2)
-				begun := time.Now()
-				if _, err := echo.Call(ctx, p.freshPool, make([]byte, 64)); err != nil {
-					return 0, err
-				}
-				took[i] = time.Since(begun).Seconds()
-			}
-			return median(took), nil
+			return medianCallAfter(ctx, func() { awaitIdle(p.freshPool, 2) }, p.freshPool, 64, freshCalls)
 		}},
 	}}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -213,13 +214,21 @@ func (r *rampage) verify() {
 	if again := starts - *tasks; again < 0 || again > slots*r.kills["supervisor"] {
 		r.t.Errorf("%d starts without an end, with %d supervisors killed", again, r.kills["supervisor"])
 	}
+	r.noCgroups(slices.DeleteFunc(slices.Clone(r.supervisors), func(pid int) bool { return slices.Contains(r.orphans, pid) }))
 	if len(r.orphans) > 0 { // theirs are for the next program (docs/CONTAINMENT.md)
 		if out, err := exec.Command(program(r.t), "run", "--containment", r.level, "1m", "true").CombinedOutput(); err != nil {
 			r.t.Errorf("the next program: %v\n%s", err, out)
 		}
+		r.noCgroups(r.orphans)
 	}
+	r.t.Logf("faults: uid %d, %s: %d tasks, %d starts; killed: %v, %d ended without a keeper; outcomes: %v; survivors: %d; all gone within %v of a supervisor's death",
+		os.Getuid(), r.level, *tasks, starts, r.kills, len(r.orphans), outcomes, r.survivors, r.slowest.Round(time.Millisecond))
+}
+
+// noCgroups holds that no cgroup of these supervisors is left.
+func (r *rampage) noCgroups(supervisors []int) {
 	for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		left := cgroupsOf(r.supervisors)
+		left := cgroupsOf(supervisors)
 		if len(left) == 0 {
 			break
 		}
@@ -228,6 +237,4 @@ func (r *rampage) verify() {
 			break
 		}
 	}
-	r.t.Logf("faults: uid %d, %s: %d tasks, %d starts; killed: %v, %d ended without a keeper; outcomes: %v; survivors: %d; all gone within %v of a supervisor's death",
-		os.Getuid(), r.level, *tasks, starts, r.kills, len(r.orphans), outcomes, r.survivors, r.slowest.Round(time.Millisecond))
 }

@@ -60,28 +60,15 @@ func (w *endWatch) open() bool {
 	if err != nil {
 		return false
 	}
-	f, raw := pollable(fd)
-	if f == nil {
-		return false
-	}
-	w.epoll, w.file, w.raw, w.watched = fd, f, raw, map[int]*watchedEnd{}
-	return true
-}
-
-// pollable gives a descriptor to the netpoller, or closes it and returns nil if
-// the runtime cannot poll it.
-func pollable(fd int) (*os.File, syscall.RawConn) {
-	if unix.SetNonblock(fd, true) != nil {
-		unix.Close(fd)
-		return nil, nil
-	}
+	_ = unix.SetNonblock(fd, true) // the netpoller's condition
 	f := os.NewFile(uintptr(fd), "epoll")
 	raw, err := f.SyscallConn()
 	if err != nil || f.SetReadDeadline(time.Time{}) != nil { // not pollable
 		f.Close()
-		return nil, nil
+		return false
 	}
-	return f, raw
+	w.epoll, w.file, w.raw, w.watched = fd, f, raw, map[int]*watchedEnd{}
+	return true
 }
 
 // remove forgets a pidfd and closes it, unless that was done before. Nil is none.

@@ -125,13 +125,10 @@ const (
 	trust = 1 << 20
 )
 
-// table is made at its first use: a program that only starts does not wait for
-// it.
-func table() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
-
 // Conn is one end of a conversation. One goroutine may read from it; any
 // number may write.
 type Conn struct {
+	table  *crc32.Table
 	secret uint32  // the checksum of the secret, with which each frame's begins
 	areas  [2]Area // of what is written, of what is read
 	r      io.Reader
@@ -146,7 +143,8 @@ type Conn struct {
 // NewConn returns a connection that reads frames from r and writes them to w.
 func NewConn(r io.Reader, w io.Writer, secret uint64) *Conn {
 	b := binary.LittleEndian.AppendUint64(nil, secret)
-	return &Conn{r: r, w: w, secret: crc32.Checksum(b, table())}
+	table := crc32.MakeTable(crc32.Castagnoli)
+	return &Conn{r: r, w: w, table: table, secret: crc32.Checksum(b, table)}
 }
 
 // Write sends one frame, the payload given in pieces to spare the caller a
@@ -229,9 +227,9 @@ func readPayload(r io.Reader, size int) ([]byte, error) {
 }
 
 func (c *Conn) sum(head []byte, payload [][]byte) uint32 {
-	s := crc32.Update(c.secret, table(), head[:sumAt])
+	s := crc32.Update(c.secret, c.table, head[:sumAt])
 	for _, p := range payload {
-		s = crc32.Update(s, table(), p)
+		s = crc32.Update(s, c.table, p)
 	}
 	return s
 }

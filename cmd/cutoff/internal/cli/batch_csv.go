@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 )
 
 // byteOrderMark is what some programs begin a text with.
@@ -104,14 +102,10 @@ func checkNames(names []string, file string) ([]string, error) {
 
 // nameRE matches what may name a column in a command: a word in braces, and
 // which part of the value is meant.
-var nameRE = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`\{([^{}\s]+?)(/\.|//|/|\.|)\}`)
-})
+var nameRE = lazily(`\{([^{}\s]+?)(/\.|//|/|\.|)\}`)
 
 // wordRE matches a name that nobody writes in braces for another reason.
-var wordRE = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-})
+var wordRE = lazily(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // numberColumns puts the number of a column in the place of its name: {size.}
 // becomes {2.}.

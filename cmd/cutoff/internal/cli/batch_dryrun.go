@@ -6,9 +6,7 @@ import (
 	"io"
 	"iter"
 	"os"
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/cutoff-run/cutoff/batch"
 )
@@ -64,9 +62,7 @@ func shellLine(t batch.Task) string {
 }
 
 // plainWord matches what needs no quotes in any shell.
-var plainWord = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^[A-Za-z0-9_@%+:,./-]+$`)
-})
+var plainWord = lazily(`^[A-Za-z0-9_@%+:,./-]+$`)
 
 func shellWord(w string) string {
 	if plainWord().MatchString(w) {

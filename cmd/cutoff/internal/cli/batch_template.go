@@ -40,9 +40,12 @@ type token struct {
 
 // tokenRE matches the replacement words of GNU parallel that we have, and {%},
 // which we do not have and which must not pass for text.
-var tokenRE = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`\{(?:#|%|([0-9]*)(/\.|//|/|\.|))\}`)
-})
+var tokenRE = lazily(`\{(?:#|%|([0-9]*)(/\.|//|/|\.|))\}`)
+
+// lazily compiles a pattern at its first use: most commands start without any.
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 // piece is a stretch of text or a token.
 type piece struct {
