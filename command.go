@@ -88,10 +88,11 @@ type Command struct {
 //     exec.ErrNotFound, fs.ErrPermission and the like. The outcome is
 //     NotStarted then.
 func (c Command) Run(ctx context.Context) (Result, error) {
-	p, err := c.Start(ctx)
+	p, err := c.launch(ctx)
 	if err != nil {
 		return notStarted, err
 	}
+	p.supervise(ctx)
 	return p.Wait()
 }
 
@@ -101,6 +102,17 @@ var notStarted = Result{Outcome: NotStarted, ExitCode: -1}
 // Start starts the command. What it returns must not be waited for: limits and
 // ctx stop it by themselves, and nothing is left behind if nobody waits.
 func (c Command) Start(ctx context.Context) (*Process, error) {
+	p, err := c.launch(ctx)
+	if err != nil {
+		return nil, err
+	}
+	go p.supervise(ctx)
+	return p, nil
+}
+
+// launch starts the process and what copies its streams. Somebody must supervise
+// it from then on.
+func (c Command) launch(ctx context.Context) (*Process, error) {
 	if err := c.Limits.check(); err != nil {
 		return nil, err
 	}
@@ -156,6 +168,5 @@ func (c Command) Start(ctx context.Context) (*Process, error) {
 		done:    make(chan struct{}),
 	}
 	streams.start(p.started)
-	go p.supervise(ctx)
 	return p, nil
 }

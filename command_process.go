@@ -114,8 +114,8 @@ type stop struct {
 // wanted reports whether the command was stopped at all.
 func (s stop) wanted() bool { return s.limit != "" || s.cause != nil }
 
-// supervise runs in a goroutine of its own from the start to the end of the
-// command, and alone decides about it.
+// supervise goes on from the start to the end of the command, in Run or in a
+// goroutine of its own, and alone decides about it.
 func (p *Process) supervise(ctx context.Context) {
 	defer close(p.done)
 	deadline.Watch()

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/cutoff-run/cutoff/internal/proc"
 )
 
 // streams are the standard streams of one command: the descriptors that it
@@ -72,7 +74,7 @@ func (s *streams) openInput(r io.Reader) error {
 		s.files[0] = f
 		return nil
 	}
-	pr, pw, err := os.Pipe()
+	pr, pw, err := proc.InputPipe()
 	if err != nil {
 		return err
 	}
@@ -91,7 +93,7 @@ func (s *streams) openOutput(w io.Writer, name string, watch bool) (*os.File, er
 	if w == nil {
 		w = io.Discard
 	}
-	pr, pw, err := os.Pipe()
+	pr, pw, err := proc.OutputPipe()
 	if err != nil {
 		return nil, err
 	}

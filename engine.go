@@ -33,6 +33,8 @@ type engine struct {
 	running  []*invocation // calls that have entered; each knows its place
 	failing  bool          // the last start failed: start more only for calls that wait
 	resting  bool          // one failed lately: start none while there are workers to wait for
+	delay    time.Duration // by which a start is put off
+	putOff   bool          // one is
 	stats    Stats
 
 	numbers uint64        // the calls' numbers
@@ -67,6 +69,7 @@ func newEngine(o PoolOptions) (*engine, error) {
 		stderr: newSink(o.Stderr, os.Stderr),
 		abort:  make(chan struct{}),
 		empty:  make(chan struct{}),
+		delay:  startDelay,
 	}
 	e.config = worker.Config{
 		Level:       proc.Level(o.Containment),
@@ -244,14 +247,40 @@ func (e *engine) settle() {
 	for len(e.waiting) > 0 && e.isFree() {
 		e.grant(grant{m: e.takeFree()})
 	}
-	for n := e.missing(); n > 0; n-- {
-		e.starting++
-		e.tasks.Go(e.start)
-	}
+	e.refill(false)
 	if e.phase != open && len(e.running) == 0 && !e.isEmpty {
 		e.isEmpty = true
 		close(e.empty)
 	}
+}
+
+// startDelay is longer than it takes a caller to hear of a cutoff and to make the
+// next call.
+const startDelay = 2 * time.Millisecond
+
+// refill starts the workers that are missing. A start takes a processor from the
+// calls that run. So while a worker stands by, and no call waits for one, it is put
+// off for a moment, unless it is to be now.
+func (e *engine) refill(now bool) {
+	n := e.missing()
+	if n > 0 && !now && len(e.waiting) == 0 && len(e.idle) > 0 {
+		if !e.putOff {
+			e.putOff = true
+			time.AfterFunc(e.delay, e.refillNow)
+		}
+		return
+	}
+	for ; n > 0; n-- {
+		e.starting++
+		e.tasks.Go(e.start)
+	}
+}
+
+func (e *engine) refillNow() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.putOff = false
+	e.refill(true)
 }
 
 func (e *engine) grant(g grant) {

@@ -98,6 +98,39 @@ func TestSpare(t *testing.T) {
 	}
 }
 
+// TestStartPutOff shows when a worker is replaced: not while another stands by,
+// and at once when a call has to wait.
+func TestStartPutOff(t *testing.T) {
+	p := newPool(t, PoolOptions{Workers: 2})
+	until := func(reached func(Stats) bool) {
+		for !reached(p.Stats()) {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	until(func(s Stats) bool { return s.Idle == 2 })
+	p.e.mu.Lock()
+	p.e.delay = time.Hour
+	p.e.mu.Unlock()
+	if _, err := spin.Call(ctx(t), p.With(Limits{Timeout: short}), 0); !errors.Is(err, ErrTimeout) {
+		t.Fatal(err)
+	}
+	if s := p.Stats(); s.Idle != 1 || s.Starting != 0 || s.Started != 2 {
+		t.Errorf("a worker stands by: %+v", s)
+	}
+	hang, err := spin.Start(ctx(t), p, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(func(s Stats) bool { return s.Busy == 1 })
+	if n, err := double.Call(ctx(t), p, 2); n != 4 || err != nil {
+		t.Errorf("the call that has to wait: %d, %v", n, err)
+	}
+	if s := p.Stats(); s.Started != 3 {
+		t.Errorf("afterwards: %+v", s)
+	}
+	hang.Kill()
+}
+
 func TestMaxCalls(t *testing.T) {
 	p := newPool(t, PoolOptions{Workers: 1, Spares: 1, MaxCalls: 2})
 	seen := map[int]int{}

@@ -65,3 +65,14 @@ func BenchmarkCutoffCommand(b *testing.B) {
 type discard struct{}
 
 func (discard) Write(b []byte) (int, error) { return len(b), nil }
+
+// BenchmarkCommand measures a command that ends at once, its output read.
+func BenchmarkCommand(b *testing.B) {
+	c := Command{Path: "true", Limits: Limits{Timeout: bound}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := c.Run(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -30,17 +30,17 @@ type CommandRunner struct {
 	// Resources are what each task's processes get of the machine, where the
 	// task does not bring its own. See cutoff.Command.Resources.
 	Resources cutoff.Resources
-	// TempDir is the directory in which each attempt gets one of its own, whose
-	// name it finds in CUTOFF_TMPDIR. That is removed when the attempt has
-	// ended, however it ended. Empty means that there is none.
-	TempDir string
+	// TempDirs has a directory for each attempt, whose name it finds in
+	// CUTOFF_TMPDIR. That is gone when the attempt has ended, however it ended.
+	// Nil means that there is none.
+	TempDirs *TempDirs
 	// Commands gets to know what runs, to pause it or to look at it. Nil means
 	// that nobody does.
 	Commands *Commands
 }
 
 // Run implements [Runner].
-func (r CommandRunner) Run(ctx context.Context, a Attempt) (cutoff.Result, error) {
+func (r CommandRunner) Run(ctx context.Context, a Attempt) (result cutoff.Result, err error) {
 	t := &a.Task
 	argv := t.Argv
 	if t.Cmd != "" {
@@ -66,13 +66,13 @@ func (r CommandRunner) Run(ctx context.Context, a Attempt) (cutoff.Result, error
 		env = os.Environ()
 	}
 	cmd.Env = append(append(env[:len(env):len(env)], t.Env...), a.env()...)
-	if r.TempDir != "" {
-		dir, err := makeTemp(r.TempDir)
+	if r.TempDirs != nil {
+		dir, err := r.TempDirs.take()
 		if err != nil {
 			return notStarted, fmt.Errorf("batch: %w", err)
 		}
-		defer func() { _ = RemoveTempDir(dir) }() // who removes TempDir will see what is left
-		cmd.Env = append(cmd.Env, "CUTOFF_TMPDIR="+dir)
+		defer func() { r.TempDirs.giveBack(dir, result, r.Leftovers) }()
+		cmd.Env = append(cmd.Env, "CUTOFF_TMPDIR="+dir.path)
 	}
 	if t.Stdin != nil {
 		cmd.Stdin = bytes.NewReader(t.Stdin)

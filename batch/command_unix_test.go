@@ -4,6 +4,8 @@ package batch_test
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -65,6 +67,29 @@ func TestCommandResources(t *testing.T) {
 	} {
 		if got, _, err := runOne(t, r, batch.Task{Cmd: show, Resources: own}); err != nil || got != want {
 			t.Errorf("a task with %+v: %q, %v, want %q", own, got, err, want)
+		}
+	}
+}
+
+// TestCommandTempDirs shows that each attempt finds an empty directory of its own
+// under a name of its own, which is gone afterwards, whatever the ones before did.
+func TestCommandTempDirs(t *testing.T) {
+	root := t.TempDir()
+	r := batch.CommandRunner{TempDirs: batch.NewTempDirs(root)}
+	seen := map[string]bool{}
+	for i := range 12 {
+		use := []string{"", `; >"$CUTOFF_TMPDIR/file"`, `; chmod 0 "$CUTOFF_TMPDIR"`, "; exit 1"}[i%4]
+		out, _, err := runOne(t, r, batch.Task{Cmd: `echo "$CUTOFF_TMPDIR"; ls -A "$CUTOFF_TMPDIR"` + use})
+		if failed := i%4 == 3; failed != (err != nil) {
+			t.Fatal(err)
+		}
+		dir := strings.TrimSuffix(out, "\n")
+		if filepath.Dir(dir) != root || seen[dir] {
+			t.Errorf("attempt %d got %q, after %v", i, out, seen)
+		}
+		seen[dir] = true
+		if _, err := os.Lstat(dir); !os.IsNotExist(err) {
+			t.Errorf("%s is still there: %v", dir, err)
 		}
 	}
 }

@@ -99,17 +99,22 @@ func (h *cgroupHold) signal(t *Tree, sig syscall.Signal) error {
 }
 
 func (h *cgroupHold) kill(t *Tree) error {
+	// The leader first: mostly there is nobody else, and its end takes longer than
+	// all that follows. It may also have had the right to move elsewhere.
+	leader := t.signalLeader(unix.SIGKILL)
 	err := ignoreNotExist(writeFile(path.Join(h.dir, "cgroup.kill"), "1"))
-	// The leader too, should it have had the right to move elsewhere.
-	return errors.Join(err, t.signalLeader(unix.SIGKILL), h.killHeadless())
+	return errors.Join(leader, err, h.killHeadless(t.pid))
 }
 
 // killHeadless kills the processes of which the main thread has ended and
 // others run on: cgroup.kill sends its signal to main threads (as of Linux
-// 6.18), and a dead one does not pass it on.
-func (h *cgroupHold) killHeadless() error {
+// 6.18), and a dead one does not pass it on. The leader has had one of its own.
+func (h *cgroupHold) killHeadless(but int) error {
 	pids, err := h.members()
 	for _, pid := range pids {
+		if pid == but {
+			continue
+		}
 		if st, ok := readStat(pid); ok && st.state == 'Z' {
 			err = errors.Join(err, signalSure(pid, unix.SIGKILL, func(pid int) bool { return inCgroup(pid, h.dir) }))
 		}
@@ -172,14 +177,14 @@ func (h *cgroupHold) emptied() error {
 		}
 		if pause *= 2; pause > time.Millisecond {
 			pause = time.Millisecond
-			_ = h.killHeadless() // one that lost its head since
+			_ = h.killHeadless(0) // one that lost its head since
 		}
 	}
 }
 
 // populated reports whether a process lives in the cgroup or below it.
 func (h *cgroupHold) populated() (bool, error) {
-	b, err := os.ReadFile(path.Join(h.dir, "cgroup.events"))
+	b, err := readFile(path.Join(h.dir, "cgroup.events"))
 	return strings.Contains(string(b), "populated 1"), err
 }
 
@@ -187,7 +192,7 @@ func (h *cgroupHold) populated() (bool, error) {
 func (h *cgroupHold) members() ([]int, error) {
 	var pids []int
 	err := walkCgroup(h.dir, func(dir string) error {
-		b, err := os.ReadFile(path.Join(dir, "cgroup.procs"))
+		b, err := readFile(path.Join(dir, "cgroup.procs"))
 		if errors.Is(err, unix.EOPNOTSUPP) { // of threads: the list above has the processes
 			return nil
 		}
@@ -247,14 +252,4 @@ func ignoreNotExist(err error) error {
 		return nil
 	}
 	return err
-}
-
-// writeFile writes to a file that exists, in one write.
-func writeFile(name, data string) error {
-	f, err := os.OpenFile(name, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(data)
-	return errors.Join(err, f.Close())
 }

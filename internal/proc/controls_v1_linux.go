@@ -172,7 +172,7 @@ const oomSlack = 1 << 20
 // victims of this cgroup, also those of a limit further up or of the machine's
 // shortage. If the usage has never come up to the limit, it was not the limit.
 func (m memoryGroupV1) kills(limit int64) (n int64, reached bool, err error) {
-	b, err := os.ReadFile(m.file("memory.oom_control"))
+	b, err := readFile(m.file("memory.oom_control"))
 	if err != nil {
 		return 0, false, err
 	}
@@ -180,7 +180,7 @@ func (m memoryGroupV1) kills(limit int64) (n int64, reached bool, err error) {
 		return n, false, nil
 	}
 	for _, f := range peaksV1 {
-		if b, err := os.ReadFile(m.file(f)); err == nil {
+		if b, err := readFile(m.file(f)); err == nil {
 			peak, _ := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
 			reached = reached || peak+oomSlack >= limit
 		}

@@ -30,7 +30,7 @@ func (c *cgroupParent) control(s *Spec, dir string) (memory *memoryLimit) {
 // handsOn sees to it that the trees' cgroups have the controller's files, and
 // reports whether they do.
 func (c *cgroupParent) handsOn(controller string) bool {
-	b, err := os.ReadFile(path.Join(c.dir, "cgroup.controllers"))
+	b, err := readFile(path.Join(c.dir, "cgroup.controllers"))
 	return err == nil && slices.Contains(strings.Fields(string(b)), controller) &&
 		writeFile(path.Join(c.dir, "cgroup.subtree_control"), "+"+controller) == nil
 }
@@ -71,8 +71,8 @@ func (m memoryGroupV2) set(limit, _ int64) error {
 
 // held is what is in use and is no cache of files.
 func (m memoryGroupV2) held() int64 {
-	current, _ := os.ReadFile(m.file("memory.current"))
-	stat, _ := os.ReadFile(m.file("memory.stat"))
+	current, _ := readFile(m.file("memory.current"))
+	stat, _ := readFile(m.file("memory.stat"))
 	n, _ := strconv.ParseInt(strings.TrimSpace(string(current)), 10, 64)
 	return n - keyed(stat, "active_file") - keyed(stat, "inactive_file")
 }
@@ -81,7 +81,7 @@ func (m memoryGroupV2) held() int64 {
 // their own. "oom" counts in the cgroup whose limit was reached, "oom_kill" in
 // the one of the victim.
 func (m memoryGroupV2) kills(int64) (n int64, reached bool, err error) {
-	b, err := os.ReadFile(m.file("memory.events.local"))
+	b, err := readFile(m.file("memory.events.local"))
 	if err != nil {
 		return 0, false, err
 	}

@@ -1,7 +1,6 @@
 package proc
 
 import (
-	"os"
 	"path"
 	"strconv"
 	"strings"
@@ -44,7 +43,7 @@ type snapshot interface {
 }
 
 func (h *cgroupHold) direct(*Tree) (pids []int, sure func(int) bool) {
-	b, _ := os.ReadFile(path.Join(h.dir, "cgroup.procs"))
+	b, _ := readFile(path.Join(h.dir, "cgroup.procs"))
 	for _, f := range strings.Fields(string(b)) {
 		if pid, err := strconv.Atoi(f); err == nil {
 			pids = append(pids, pid)

@@ -87,7 +87,7 @@ func (m *measure) usage(t *Tree) (Usage, error) {
 
 // cpuStat reads the cgroup's own count.
 func (h *cgroupHold) cpuStat() (u Usage, ok bool) {
-	b, err := os.ReadFile(path.Join(h.dir, "cpu.stat"))
+	b, err := readFile(path.Join(h.dir, "cpu.stat"))
 	if err != nil {
 		return u, false
 	}

@@ -101,10 +101,10 @@ func (w *Worker) spawn(cfg Config, secret uint64) error {
 		}
 	}()
 	var err [5]error
-	child[fdRequests], w.requests, err[0] = os.Pipe()
-	w.replies, child[fdReplies], err[1] = os.Pipe()
-	child[fdAlive], w.alive, err[2] = os.Pipe()
-	child[fdAsk], w.ask, err[3] = os.Pipe()
+	child[fdRequests], w.requests, err[0] = proc.InputPipe()
+	w.replies, child[fdReplies], err[1] = proc.OutputPipe()
+	child[fdAlive], w.alive, err[2] = proc.InputPipe()
+	child[fdAsk], w.ask, err[3] = proc.InputPipe()
 	w.crash, err[4] = memoryFile()
 	if err := errors.Join(err[:]...); err != nil {
 		return err

@@ -100,7 +100,7 @@ func (o *batchOptions) runTasks(ctx context.Context, tasks iter.Seq2[batch.Task,
 	o.lookAhead(src.ahead, opts).tell(os.Stderr, view)
 	runner := batch.CommandRunner{
 		Leftovers: cutoff.Leftovers(o.left), Containment: string(o.level), Resources: o.resources,
-		TempDir: temp, Commands: new(batch.Commands),
+		TempDirs: batch.NewTempDirs(temp), Commands: new(batch.Commands),
 	}
 	defer control(runner.Commands, view)()
 	return batch.Run(ctx, runner, tasks, opts)
