@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"strconv"
 	"time"
@@ -19,7 +20,7 @@ import (
 func functionsAtOnce(n int) group {
 	return group{name: fmt.Sprintf("%d functions cut off at once", n), figures: lateness, most: 3, subjects: []subject{
 		{name: "the kills alone, of this program", runAll: func(context.Context) ([]float64, error) {
-			return latenessOrError(killAtOnce(n, func() (*exec.Cmd, error) { return startBare("idle") }))
+			return latenessOrError(killAtOnce(n, func() (victim, error) { return startBare("idle") }))
 		}},
 		{name: "cutoff, with the stacks", runAll: func(ctx context.Context) ([]float64, error) {
 			return latenessOrError(callsAtOnce(ctx, cutoff.PoolOptions{Workers: n}))
@@ -33,10 +34,13 @@ func functionsAtOnce(n int) group {
 func commandsAtOnce(n int) group {
 	return group{name: fmt.Sprintf("%d commands cut off at once", n), figures: lateness, most: 3, subjects: []subject{
 		{name: "the kills alone, of sleep", note: lacking(sleeper.Path), runAll: func(context.Context) ([]float64, error) {
-			return latenessOrError(killAtOnce(n, func() (*exec.Cmd, error) {
+			return latenessOrError(killAtOnce(n, func() (victim, error) {
 				c := exec.Command(sleeper.Path, sleeper.Args...)
-				return c, c.Start()
+				return victim{Cmd: c}, c.Start()
 			}))
+		}},
+		{name: "the same, in a cgroup each", note: lackingCgroups(), runAll: func(context.Context) ([]float64, error) {
+			return latenessOrError(killInCgroups(n))
 		}},
 		{name: "cutoff", note: lacking(sleeper.Path), runAll: func(ctx context.Context) ([]float64, error) {
 			return latenessOrError(sleepersAtOnce(ctx, n, sleeper))
@@ -58,6 +62,31 @@ func latenessOrError(late []float64, err error) ([]float64, error) {
 
 // sleeper is a command that only waits. It ends by itself if nobody kills it.
 var sleeper = cutoff.Command{Path: "sleep", Args: []string{strconv.Itoa(int(bareLife.Seconds()))}}
+
+// killInCgroups is killAtOnce for sleepers, each with a cgroup by which it is killed
+// and that is removed: what the strongest containment takes at least.
+func killInCgroups(n int) ([]float64, error) {
+	dir, err := cgroupsForBare()
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(dir)
+	i := 0
+	return killAtOnce(n, func() (victim, error) {
+		i++
+		return startInCgroup(exec.Command(sleeper.Path, sleeper.Args...), dir, i)
+	})
+}
+
+// lackingCgroups says why processes cannot be killed by cgroups, or "".
+func lackingCgroups() string {
+	dir, err := cgroupsForBare()
+	if err != nil {
+		return err.Error()
+	}
+	_ = os.Remove(dir)
+	return lacking(sleeper.Path)
+}
 
 // lacking says why a program cannot be run, or "".
 func lacking(exe string) string {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"time"
 )
 
@@ -27,22 +28,29 @@ func playBare() {
 	select {}
 }
 
+// victim is a process that is to be killed.
+type victim struct {
+	*exec.Cmd
+	cgroup string // its own, which is removed; empty: it has none
+}
+
 // startBare starts such a process and returns when it runs.
-func startBare(what string) (*exec.Cmd, error) {
+func startBare(what string) (victim, error) {
 	c := exec.Command("/proc/self/exe")
 	c.Env = append(os.Environ(), bareVar+"="+what)
 	ready, err := c.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return victim{}, err
 	}
 	if err := c.Start(); err != nil {
-		return nil, err
+		return victim{}, err
 	}
+	v := victim{Cmd: c}
 	if _, err := ready.Read(make([]byte, 1)); err != nil {
-		killAll([]*exec.Cmd{c})
-		return nil, err
+		killAll([]victim{v})
+		return victim{}, err
 	}
-	return c, nil
+	return v, nil
 }
 
 // killBusy kills n busy processes of this program, one after the other. It
@@ -50,42 +58,52 @@ func startBare(what string) (*exec.Cmd, error) {
 func killBusy(n int) ([]float64, error) {
 	var took []float64
 	for range n {
-		c, err := startBare("busy")
+		v, err := startBare("busy")
 		if err != nil {
 			return nil, err
 		}
 		time.Sleep(runLimit) // as the calls run
-		took = append(took, killAll([]*exec.Cmd{c})...)
+		took = append(took, killAll([]victim{v})...)
 	}
 	return took, nil
 }
 
 // killAtOnce starts n processes and kills them all. It returns how long after
 // the first kill each was gone.
-func killAtOnce(n int, start func() (*exec.Cmd, error)) ([]float64, error) {
-	var cs []*exec.Cmd
+func killAtOnce(n int, start func() (victim, error)) ([]float64, error) {
+	var vs []victim
 	for range n {
-		c, err := start()
+		v, err := start()
 		if err != nil {
-			killAll(cs)
+			killAll(vs)
 			return nil, err
 		}
-		cs = append(cs, c)
+		vs = append(vs, v)
 	}
 	time.Sleep(runLimit)
-	return killAll(cs), nil
+	return killAll(vs), nil
 }
 
-// killAll kills and reaps the processes, and tells when each was reaped.
-func killAll(cs []*exec.Cmd) []float64 {
-	took := make([]float64, len(cs))
+// killAll kills and reaps the processes, and tells when each was reaped, and its
+// cgroup removed.
+func killAll(vs []victim) []float64 {
+	took := make([]float64, len(vs))
 	begun := time.Now()
-	for _, c := range cs {
-		_ = c.Process.Kill()
+	for _, v := range vs {
+		v.kill()
 	}
-	for i, c := range cs {
-		_ = c.Wait() // says that it was killed
+	for i, v := range vs {
+		_ = v.Wait() // says that it was killed
+		if v.cgroup != "" {
+			_ = os.Remove(v.cgroup)
+		}
 		took[i] = time.Since(begun).Seconds()
 	}
 	return took
+}
+
+func (v victim) kill() {
+	if v.cgroup == "" || os.WriteFile(filepath.Join(v.cgroup, "cgroup.kill"), []byte("1"), 0) != nil {
+		_ = v.Process.Kill()
+	}
 }

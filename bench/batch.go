@@ -39,9 +39,9 @@ func (p *program) remove() { _ = os.RemoveAll(p.dir) }
 // batch is 2,000 × true on two slots under a limit of 5 s: xargs with timeout,
 // which is the limit that many use, xargs and C without any, and ours.
 func (p *program) batch(f *floor) group {
-	return group{name: batchName, subjects: []subject{
+	return group{name: batchName, figures: []figure{{"wall time", seconds}, {"processor time", seconds}}, subjects: []subject{
 		peer("xargs -P2 -n1 timeout 5 true", "xargs", "-P2", "-n1", "timeout", "5", "true"),
-		f.subject("C, posix_spawn, without a limit", "spawn", batchTasks),
+		f.program("C, posix_spawn, without a limit", "spawn", batchTasks),
 		peer("xargs -P2 -n1 true, without a limit", "xargs", "-P2", "-n1", "true"),
 		peer("cutoff batch -t 5s -j 2 true", p.exe, "batch", "-t", "5s", "-j", "2", "--progress", "none", "true"),
 		peer("parallel -j2 --timeout 5 true", "parallel", "-j2", "--timeout", "5", "true"),
@@ -80,14 +80,15 @@ func peer(name, exe string, args ...string) subject {
 	for i := range batchTasks {
 		fmt.Fprintln(&input, i)
 	}
-	return subject{name: name, run: func(ctx context.Context) (float64, error) {
+	return subject{name: name, runAll: func(ctx context.Context) ([]float64, error) {
 		c := exec.CommandContext(ctx, exe, args...)
 		c.Stdin = bytes.NewReader(input.Bytes())
 		begun := time.Now()
 		out, err := c.CombinedOutput()
 		if err != nil {
-			return 0, fmt.Errorf("%w\n%s", err, strings.TrimSpace(string(out)))
+			return nil, fmt.Errorf("%w\n%s", err, strings.TrimSpace(string(out)))
 		}
-		return time.Since(begun).Seconds(), nil
+		wall, state := time.Since(begun), c.ProcessState
+		return []float64{wall.Seconds(), (state.UserTime() + state.SystemTime()).Seconds()}, nil
 	}}
 }

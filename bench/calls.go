@@ -74,7 +74,8 @@ func (p *pools) warm(f *floor, node *node) group {
 	return group{name: warmName, subjects: append([]subject{
 		f.subject("C, futex on a shared page", "futex", warmCalls),
 		f.subject("C, two pipes", "pipe", warmCalls),
-		goFloor("Go, futex on a shared page", warmCalls),
+		goFloor("Go, futex on a shared page", false, warmCalls),
+		goFloor("Go, looking at a shared page", true, warmCalls),
 		{name: "Go, two pipes and cat", run: func(context.Context) (float64, error) { return pingPong(warmCalls) }},
 		{name: "cutoff", run: func(ctx context.Context) (float64, error) { return medianCall(ctx, p.warmPool, 64, warmCalls) }},
 		{name: "cutoff, Spin 20 µs", run: func(ctx context.Context) (float64, error) { return medianCall(ctx, p.spinPool, 64, warmCalls) }},
@@ -132,8 +133,8 @@ func starts() group {
 	return group{name: "start of a process", subjects: []subject{
 		{name: "this program, bare", run: func(context.Context) (float64, error) {
 			return medianStart(func() (end func(), err error) {
-				c, err := startBare("idle")
-				return func() { killAll([]*exec.Cmd{c}) }, err
+				v, err := startBare("idle")
+				return func() { killAll([]victim{v}) }, err
 			})
 		}},
 		{name: "cutoff, a worker", run: func(context.Context) (float64, error) {

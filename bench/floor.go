@@ -62,3 +62,11 @@ func (f *floor) subject(name, mode string, n int) subject {
 		return ns / 1e9, err
 	}}
 }
+
+// program is the program as a peer of others.
+func (f *floor) program(name, mode string, n int) subject {
+	if f.note != "" {
+		return subject{name: name, note: f.note}
+	}
+	return peer(name, f.exe, mode, strconv.Itoa(n))
+}

@@ -4,4 +4,4 @@ package main
 
 func playFloor() {}
 
-func goFloor(name string, _ int) subject { return subject{name: name, note: "it is for Linux"} }
+func goFloor(name string, _ bool, _ int) subject { return subject{name: name, note: "it is for Linux"} }
