@@ -169,14 +169,30 @@ func startSleeper(ctx context.Context, c cutoff.Command, due time.Time) (waiter,
 // waiter waits for the end of a task.
 type waiter func() (cutoff.Result, error)
 
+// waited is a task that has started, with its limit.
+type waited struct {
+	wait  waiter
+	limit time.Duration
+}
+
+// late waits for the cutoff and returns by how much it was heard of after the
+// deadline, which counts from the task's own start, in seconds.
+func (w waited) late() (float64, error) {
+	r, err := w.wait()
+	late := time.Since(r.Started.Add(w.limit))
+	if r.Outcome != cutoff.Timeout {
+		return 0, fmt.Errorf("not cut off, but %s: %w", r.Outcome, err)
+	}
+	return late.Seconds(), nil
+}
+
 // deadlines starts n tasks, one after the other, and waits for them in a
-// goroutine each, as their callers do. It returns by how much each was heard
-// of after its deadline, which counts from its own start.
+// goroutine each, as their callers do. It returns how late each was.
 func deadlines(ctx context.Context, n int, start func(ctx context.Context, i int) (waiter, time.Duration, error)) ([]float64, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	type ending struct {
-		late time.Duration
+		late float64
 		err  error
 	}
 	var failure error
@@ -190,18 +206,14 @@ func deadlines(ctx context.Context, n int, start func(ctx context.Context, i int
 		}
 		started++
 		go func() {
-			r, err := wait()
-			e := ending{late: time.Since(r.Started.Add(limit))}
-			if r.Outcome != cutoff.Timeout {
-				e.err = fmt.Errorf("not cut off, but %s: %w", r.Outcome, err)
-			}
-			endings <- e
+			late, err := waited{wait, limit}.late()
+			endings <- ending{late, err}
 		}()
 	}
 	late := make([]float64, started)
 	for i := range late {
 		e := <-endings
-		late[i] = e.late.Seconds()
+		late[i] = e.late
 		if failure == nil {
 			failure = e.err
 		}

@@ -38,7 +38,9 @@ func waiting() group {
 // waitTogether is the part "waiting": n commands, started one after the other,
 // all of which run when the first deadline passes. What they cost is looked at
 // then. Their output goes to a file: a pipe for each would double what there
-// is of descriptors, which are what there is least of.
+// is of descriptors, which are what there is least of. One goroutine waits for
+// all, in the order of their deadlines, so that what is counted is ours: one that
+// is late makes those behind it look so.
 func waitTogether(ctx context.Context, n int) ([]float64, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
@@ -47,18 +49,32 @@ func waitTogether(ctx context.Context, n int) ([]float64, error) {
 	defer null.Close()
 	c := sleeper
 	c.Stdout, c.Stderr = null, null
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	var costs []float64
 	late, err := inTime(n, func(first time.Time) ([]float64, error) {
-		return deadlines(ctx, n, func(ctx context.Context, i int) (wait waiter, limit time.Duration, err error) {
+		var tasks []waited
+		for i := range n {
 			if time.Until(first) <= 0 {
-				return nil, 0, errTooSlow
+				return nil, errTooSlow
 			}
-			wait, limit, err = startSleeper(ctx, c, first.Add(time.Duration(i)*perCutoff))
-			if i == n-1 && err == nil {
-				costs, err = costsOfEach(n)
+			wait, limit, err := startSleeper(ctx, c, first.Add(time.Duration(i)*perCutoff))
+			if err != nil {
+				return nil, err
 			}
-			return wait, limit, err
-		})
+			tasks = append(tasks, waited{wait, limit})
+		}
+		var err error
+		if costs, err = costsOfEach(n); err != nil {
+			return nil, err
+		}
+		late := make([]float64, n)
+		for i, t := range tasks {
+			if late[i], err = t.late(); err != nil {
+				return nil, err
+			}
+		}
+		return late, nil
 	})
 	if err != nil {
 		return nil, err
