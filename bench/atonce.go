@@ -70,7 +70,7 @@ func killInCgroups(n int) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.Remove(dir)
+	defer func() { _ = os.Remove(dir) }()
 	i := 0
 	return killAtOnce(n, func() (victim, error) {
 		i++

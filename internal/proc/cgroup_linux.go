@@ -135,7 +135,8 @@ func (h *cgroupHold) clear(t *Tree) (left int, err error) {
 	if pop || awaited.strangerDied() {
 		h.reapAdopted(t)
 	}
-	return left, removeCgroup(h.dir)
+	removals.add(h.dir)
+	return left, nil
 }
 
 // end kills the members, waits until none is left and tells how many they were.

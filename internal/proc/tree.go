@@ -51,7 +51,8 @@ type holder interface {
 	// nil. It does not wait for the reaping.
 	kill(t *Tree) error
 	// clear kills what is left, waits (bounded) until nothing is, and gives
-	// everything back. left is how many members were alive when it was called.
+	// everything back, or has that done soon. left is how many members were alive
+	// when it was called.
 	clear(t *Tree) (left int, err error)
 	// release gives everything back and leaves the members alone.
 	release(t *Tree) error
@@ -177,9 +178,9 @@ func (t *Tree) wait(d time.Duration) bool {
 }
 
 // Close ends the tree: it kills every member that is left and gives back what
-// held the tree. leaked counts the members that were alive when it was called.
-// Call it once, after Exited or after Kill. It returns within a fixed bound;
-// the error says what could not be ended or removed.
+// held the tree; an empty cgroup is removed a moment later. leaked counts the
+// members that were alive when it was called. Call it once, after Exited or after
+// Kill. It returns within a fixed bound; the error says what could not be ended.
 func (t *Tree) Close() (leaked int, err error) {
 	_ = t.OOM() // which may look for the last time: the counters go with the tree
 	leaked, err = t.hold.clear(t)
