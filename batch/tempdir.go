@@ -2,6 +2,7 @@ package batch
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -14,7 +15,7 @@ import (
 )
 
 // TempDirs are the temporary directories of attempts, each of which has one of
-// its own. Nil gives none; the methods may be called by several goroutines.
+// its own. They may be used by several goroutines.
 //
 // To make and to remove a directory takes a fifth of the time of a very short
 // command. So one that a short attempt has not touched is given to another, under
@@ -84,8 +85,8 @@ func (d tempDir) isUntouched() bool {
 		return false
 	}
 	defer f.Close()
-	names, err := f.Readdirnames(1) // a change within one tick of its clock is in no stamp
-	return len(names) == 0 && err != nil
+	_, err = f.Readdirnames(1) // a change within one tick of its clock is in no stamp
+	return err == io.EOF
 }
 
 // RemoveTempDir removes a directory with all that is in it, also from where an
