@@ -150,7 +150,7 @@ func TestMemoryAtOnce(t *testing.T) {
 				_, err = c.Wait()
 				r := c.Result()
 				_ = cutOff(t, r, err, Memory, ErrMemory)
-				if r.MaxRSS > 900<<20 || r.MemoryBy != ByKernel && r.MemoryBy != ByWatch {
+				if r.MaxRSS > max(900<<20, ownPeak(t)+64<<20) || r.MemoryBy != ByKernel && r.MemoryBy != ByWatch {
 					t.Errorf("ended by the %s with a peak of %d MiB", r.MemoryBy, r.MaxRSS>>20)
 				}
 				if n, err := double.Call(ctx(t), p, 21); err != nil || n != 42 {

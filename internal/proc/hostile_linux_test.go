@@ -223,9 +223,10 @@ func (tr *trial) clean() {
 		}
 	}
 	if h, ok := tr.tree.hold.(*cgroupHold); ok {
-		if _, err := os.Stat(h.dir); !errors.Is(err, os.ErrNotExist) {
-			tr.t.Errorf("the cgroup %s is left", h.dir)
-		}
+		eventually(tr.t, "the cgroup is removed", func() bool {
+			_, err := os.Stat(h.dir)
+			return errors.Is(err, os.ErrNotExist)
+		})
 	}
 }
 
