@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"testing"
@@ -101,6 +102,16 @@ func ownPeak(t *testing.T) int64 {
 	return int64(u.Maxrss) << 10 //nolint:unconvert // an int32 on some systems
 }
 
+// forgetPeak makes what this program holds now its peak: what it starts is charged
+// with the peak, and tests that ran before may have taken a gigabyte.
+func forgetPeak(t *testing.T) {
+	t.Helper()
+	debug.FreeOSMemory()
+	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
+		t.Log("the peak stays:", err)
+	}
+}
+
 // TestMemoryAtOnce: who takes a gigabyte at once against a limit of 64 MiB is
 // held near it, whoever in the tree it is, at every level.
 func TestMemoryAtOnce(t *testing.T) {
@@ -141,6 +152,7 @@ func TestMemoryAtOnce(t *testing.T) {
 				t.Skip("it cannot be had here:", l.Err)
 			}
 			const limit = 600 << 20 // a worker needs more under the race detector
+			forgetPeak(t)
 			p := newPool(t, PoolOptions{Workers: 1, Containment: string(l.Level), Limits: Limits{Memory: limit, Timeout: bound}})
 			for range 2 {
 				c, err := eatAll.Start(ctx(t), p, 1<<30)
@@ -150,7 +162,7 @@ func TestMemoryAtOnce(t *testing.T) {
 				_, err = c.Wait()
 				r := c.Result()
 				_ = cutOff(t, r, err, Memory, ErrMemory)
-				if r.MaxRSS > max(900<<20, ownPeak(t)+64<<20) || r.MemoryBy != ByKernel && r.MemoryBy != ByWatch {
+				if r.MaxRSS > 900<<20 || r.MemoryBy != ByKernel && r.MemoryBy != ByWatch {
 					t.Errorf("ended by the %s with a peak of %d MiB", r.MemoryBy, r.MaxRSS>>20)
 				}
 				if n, err := double.Call(ctx(t), p, 21); err != nil || n != 42 {
