@@ -126,19 +126,19 @@ func callsAtOnce(ctx context.Context, o cutoff.PoolOptions) ([]float64, error) {
 		return nil, err
 	}
 	return inTime(o.Workers, func(due time.Time) ([]float64, error) {
-		return deadlines(ctx, o.Workers, func(ctx context.Context, _ int) (waiter, time.Duration, error) {
+		return deadlines(ctx, o.Workers, func(ctx context.Context, _ int) (waited, error) {
 			limit := time.Until(due)
 			if limit <= 0 {
-				return nil, 0, errTooSlow
+				return waited{}, errTooSlow
 			}
 			call, err := nap.Start(ctx, pool.With(cutoff.Limits{Timeout: limit}), hangs)
 			if err != nil {
-				return nil, 0, err
+				return waited{}, err
 			}
-			return func() (cutoff.Result, error) {
+			return waited{func() (cutoff.Result, error) {
 				_, err := call.Wait()
 				return call.Result(), err
-			}, limit, nil
+			}, limit}, nil
 		})
 	})
 }
@@ -146,32 +146,28 @@ func callsAtOnce(ctx context.Context, o cutoff.PoolOptions) ([]float64, error) {
 // sleepersAtOnce is the same with commands.
 func sleepersAtOnce(ctx context.Context, n int, c cutoff.Command) ([]float64, error) {
 	return inTime(n, func(due time.Time) ([]float64, error) {
-		return deadlines(ctx, n, func(ctx context.Context, _ int) (waiter, time.Duration, error) {
+		return deadlines(ctx, n, func(ctx context.Context, _ int) (waited, error) {
 			return startSleeper(ctx, c, due)
 		})
 	})
 }
 
-// startSleeper starts the command, to be cut off when it is due. It returns
-// how to wait for it, and its limit.
-func startSleeper(ctx context.Context, c cutoff.Command, due time.Time) (waiter, time.Duration, error) {
+// startSleeper starts the command, to be cut off when it is due.
+func startSleeper(ctx context.Context, c cutoff.Command, due time.Time) (waited, error) {
 	c.Limits.Timeout = time.Until(due)
 	if c.Limits.Timeout <= 0 {
-		return nil, 0, errTooSlow
+		return waited{}, errTooSlow
 	}
 	p, err := c.Start(ctx)
 	if err != nil {
-		return nil, 0, err
+		return waited{}, err
 	}
-	return p.Wait, c.Limits.Timeout, nil
+	return waited{p.Wait, c.Limits.Timeout}, nil
 }
 
-// waiter waits for the end of a task.
-type waiter func() (cutoff.Result, error)
-
-// waited is a task that has started, with its limit.
+// waited is a task that has started: how to wait for its end, and its limit.
 type waited struct {
-	wait  waiter
+	wait  func() (cutoff.Result, error)
 	limit time.Duration
 }
 
@@ -188,7 +184,7 @@ func (w waited) late() (float64, error) {
 
 // deadlines starts n tasks, one after the other, and waits for them in a
 // goroutine each, as their callers do. It returns how late each was.
-func deadlines(ctx context.Context, n int, start func(ctx context.Context, i int) (waiter, time.Duration, error)) ([]float64, error) {
+func deadlines(ctx context.Context, n int, start func(ctx context.Context, i int) (waited, error)) ([]float64, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	type ending struct {
@@ -198,7 +194,7 @@ func deadlines(ctx context.Context, n int, start func(ctx context.Context, i int
 	var failure error
 	endings, started := make(chan ending, n), 0
 	for started < n {
-		wait, limit, err := start(ctx, started)
+		task, err := start(ctx, started)
 		if err != nil {
 			failure = err
 			stop()
@@ -206,7 +202,7 @@ func deadlines(ctx context.Context, n int, start func(ctx context.Context, i int
 		}
 		started++
 		go func() {
-			late, err := waited{wait, limit}.late()
+			late, err := task.late()
 			endings <- ending{late, err}
 		}()
 	}

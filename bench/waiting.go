@@ -58,11 +58,11 @@ func waitTogether(ctx context.Context, n int) ([]float64, error) {
 			if time.Until(first) <= 0 {
 				return nil, errTooSlow
 			}
-			wait, limit, err := startSleeper(ctx, c, first.Add(time.Duration(i)*perCutoff))
+			task, err := startSleeper(ctx, c, first.Add(time.Duration(i)*perCutoff))
 			if err != nil {
 				return nil, err
 			}
-			tasks = append(tasks, waited{wait, limit})
+			tasks = append(tasks, task)
 		}
 		var err error
 		if costs, err = costsOfEach(n); err != nil {

@@ -193,17 +193,24 @@ func (h *cgroupHold) populated() (bool, error) {
 func (h *cgroupHold) members() ([]int, error) {
 	var pids []int
 	err := walkCgroup(h.dir, func(dir string) error {
-		b, err := readFile(path.Join(dir, "cgroup.procs"))
+		own, err := processesIn(dir)
 		if errors.Is(err, unix.EOPNOTSUPP) { // of threads: the list above has the processes
 			return nil
 		}
-		for _, f := range strings.Fields(string(b)) {
-			if pid, err := strconv.Atoi(f); err == nil && pid > 0 {
-				pids = append(pids, pid)
-			}
-		}
+		pids = append(pids, own...)
 		return err
 	})
+	return pids, err
+}
+
+// processesIn lists the processes in the cgroup itself, as far as we can see them.
+func processesIn(dir string) (pids []int, err error) {
+	b, err := readFile(path.Join(dir, "cgroup.procs"))
+	for f := range strings.FieldsSeq(string(b)) {
+		if pid, err := strconv.Atoi(f); err == nil && pid > 0 {
+			pids = append(pids, pid)
+		}
+	}
 	return pids, err
 }
 

@@ -1,9 +1,6 @@
 package proc
 
 import (
-	"path"
-	"strconv"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -43,12 +40,7 @@ type snapshot interface {
 }
 
 func (h *cgroupHold) direct(*Tree) (pids []int, sure func(int) bool) {
-	b, _ := readFile(path.Join(h.dir, "cgroup.procs"))
-	for _, f := range strings.Fields(string(b)) {
-		if pid, err := strconv.Atoi(f); err == nil {
-			pids = append(pids, pid)
-		}
-	}
+	pids, _ = processesIn(h.dir)
 	return pids, func(pid int) bool { return inCgroup(pid, h.dir) }
 }
 
